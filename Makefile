@@ -1,0 +1,81 @@
+# `make` lists what there is. CI runs `make lint test` (.ci/run).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kyma-istio
+
+# Every tool below is told where things are; nothing guesses.
+export CARGO_TARGET_DIR ?= $(cache)/target
+export KYMA_ISTIO_WASM ?= $(CURDIR)/out/header-policy.wasm
+
+PREFIX ?= $(HOME)/.local
+BENCH_ARGS ?=
+FUZZ_SECONDS ?= 10
+
+plugin := $(CARGO_TARGET_DIR)/debug/kubectl-kyma_istio
+# Crates that no workspace command reaches, because each is a workspace of its own.
+islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml fuzz/Cargo.toml)
+deny := cargo deny --all-features check bans licenses sources
+shell_scripts := $(wildcard scripts/*.sh lab/*/*.sh fuzz/*.sh e2e/*.sh) .ci/run
+
+.PHONY: help
+help: ## What you are reading
+	@echo "make TARGET, with one of:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  /'
+
+.PHONY: demo
+demo: wasm ## Build the filter and the plugin, and show requests accepted and refused
+	cargo build -p kubectl-kyma-istio
+	KYMA_ISTIO=$(plugin) scripts/demo.sh
+
+.PHONY: test
+test: wasm ## Everything: unit tests, the plugin, the corpus natively, under wasmtime and in real Envoy
+	cargo build -p kubectl-kyma-istio
+	ENVOY=$$(scripts/envoy.sh) ENVOY_OLDEST=$$(scripts/envoy.sh "$$(scripts/envoy.sh --list | tail -n 1)") cargo test --workspace
+
+.PHONY: lint
+lint: wasm ## Format, clippy, shellcheck and cargo-deny; the last two where they are installed
+	cargo fmt --all --check
+	@for manifest in $(islands); do cargo fmt --manifest-path "$$manifest" --check; done
+	cargo clippy --workspace --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck $(shell_scripts); else echo "lint: shellcheck is not installed, not run"; fi
+	@if command -v cargo-deny >/dev/null; then $(deny); else echo "lint: cargo-deny is not installed, not run (cargo install cargo-deny --locked)"; fi
+
+.PHONY: deny
+deny: ## Licenses, bans and sources of all dependencies (cargo-deny)
+	$(deny)
+
+.PHONY: advisories
+advisories: ## Known vulnerabilities of all dependencies (cargo-deny; fetches the RustSec database)
+	cargo deny --all-features check advisories
+
+.PHONY: wasm
+wasm: ## Build out/header-policy.wasm
+	@scripts/wasm.sh
+
+.PHONY: bench
+bench: wasm ## CPU time per request of a real Envoy: no filter, do-nothing, ours, jwt_authn (needs wrk)
+	cargo run --profile plugin -p lab --bin bench -- --filter $(KYMA_ISTIO_WASM) $(BENCH_ARGS)
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for FUZZ_SECONDS (10)
+	fuzz/run.sh $(FUZZ_SECONDS)
+
+.PHONY: install
+install: wasm ## Install the plugin to PREFIX/bin (~/.local/bin)
+	cargo build --profile plugin -p kubectl-kyma-istio
+	install -d $(PREFIX)/bin
+	install $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma_istio
+	ln -sf kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma-istio
+	ln -sf kubectl-kyma_istio $(PREFIX)/bin/kubectl_complete-kyma_istio
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "kubectl finds the plugin once $(PREFIX)/bin is in PATH" ;; esac
+
+.PHONY: ci
+ci: lint test ## What must pass before a push
+
+.PHONY: soak
+soak: export KYMA_ISTIO_SOAK = 1
+soak: test ## The long versions: more property cases, longer fuzzing
+	$(MAKE) fuzz FUZZ_SECONDS=600

@@ -1,0 +1,173 @@
+//! What a case says; the format is testdata/README.md.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use policy::{HeaderValue, Position, Scenario};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::token::Token;
+
+/// One request, the policy that judges it, and what must come of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Case {
+    /// A sentence, unique.
+    pub name: String,
+    /// Who says that the expected result is right.
+    pub source: String,
+    /// A name of the file's `policies`, or a `spec` in place.
+    pub policy: PolicyChoice,
+    /// Where the proxy stands; `null` where its host can't tell.
+    pub position: Option<Position>,
+    /// The connection's peer.
+    pub peer: Option<IpAddr>,
+    /// The peer's mTLS identity.
+    pub peer_identity: Option<String>,
+    /// Whether the connection is TLS; it is with a peer identity.
+    pub tls: Option<bool>,
+    /// The method.
+    #[serde(default = "get")]
+    pub method: String,
+    /// The path.
+    #[serde(default = "root")]
+    pub path: String,
+    /// The authority.
+    #[serde(default = "shop")]
+    pub host: String,
+    /// As the client sends them.
+    #[serde(default)]
+    pub headers: Vec<(String, HeaderValue)>,
+    /// Put where `{{name}}` stands.
+    #[serde(default)]
+    pub tokens: BTreeMap<String, Token>,
+    /// Where it runs; by default everywhere.
+    pub depths: Option<Vec<Depth>>,
+    /// Why not everywhere.
+    pub why: Option<String>,
+    /// The status with which Envoy answers before any filter.
+    pub envoy_refuses: Option<u16>,
+    /// The reference vector that the case is.
+    pub vector: Option<String>,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+/// A name of the file's `policies`, or a `spec` in place.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum PolicyChoice {
+    /// A name.
+    Named(String),
+    /// A spec.
+    Spec(Value),
+}
+
+/// Where a case runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Depth {
+    /// The engine.
+    Native,
+    /// The module in our host.
+    Wasmtime,
+    /// The module in Envoy.
+    Envoy,
+    /// The browser's build.
+    Playground,
+}
+
+/// What must come of a case.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Expect {
+    /// Does the request go on?
+    pub outcome: Outcome,
+    /// The reply's status.
+    pub status: Option<u16>,
+    /// The refusal's reason, or the shadowed reason of an allow.
+    pub reason: Option<String>,
+    /// The client's address, or `unknown`.
+    pub client: Option<String>,
+    /// The rule's name, or `otherwise`.
+    pub rule: Option<String>,
+    /// Headers that differ from what Envoy hands to the filter.
+    #[serde(default)]
+    pub headers: BTreeMap<String, ExpectedHeader>,
+    /// Headers of the reply.
+    #[serde(default)]
+    pub reply: BTreeMap<String, Option<String>>,
+}
+
+/// Does the request go on?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// It goes on.
+    Allow,
+    /// It is answered.
+    Deny,
+}
+
+/// What a header must be.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum ExpectedHeader {
+    /// Absent.
+    Absent(()),
+    /// Once.
+    Once(HeaderValue),
+    /// As often as listed, in order.
+    Several(Vec<HeaderValue>),
+}
+
+impl Case {
+    /// Whether the case runs at `depth`, and comes to a filter there.
+    #[must_use]
+    pub fn runs_at(&self, depth: Depth) -> bool {
+        self.depths.as_ref().is_none_or(|depths| depths.contains(&depth))
+    }
+
+    /// The request, with `tokens` put in place.
+    #[must_use]
+    pub fn scenario(&self, tokens: &BTreeMap<String, String>, now: f64) -> Scenario {
+        let default_peer = (self.position == Some(Position::Gateway)).then(|| IpAddr::from([192, 0, 2, 1]));
+        let mut headers = vec![("host".to_owned(), HeaderValue::Text(self.host.clone()))];
+        headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), fill(value, tokens))));
+        Scenario {
+            id: None,
+            position: self.position,
+            peer: self.peer.or(default_peer),
+            peer_identity: self.peer_identity.clone(),
+            tls: self.tls.unwrap_or(self.peer_identity.is_some()),
+            method: self.method.clone(),
+            path: fill_text(&self.path, tokens),
+            headers,
+            now: Some(now),
+        }
+    }
+}
+
+fn fill(value: &HeaderValue, tokens: &BTreeMap<String, String>) -> HeaderValue {
+    match value {
+        HeaderValue::Text(text) => HeaderValue::Text(fill_text(text, tokens)),
+        other => other.clone(),
+    }
+}
+
+fn fill_text(text: &str, tokens: &BTreeMap<String, String>) -> String {
+    tokens.iter().fold(text.to_owned(), |text, (name, token)| text.replace(&format!("{{{{{name}}}}}"), token))
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+fn shop() -> String {
+    "shop.example.com".to_owned()
+}

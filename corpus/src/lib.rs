@@ -1,0 +1,25 @@
+//! The cases under testdata/: what they say, their tokens, who judges them, and what is compared.
+//! The plugin's `filter test` and `filter simulate` run through the same engines.
+
+mod case;
+mod coverage;
+mod engine;
+mod judge;
+mod keys;
+mod observed;
+mod openssl;
+mod suite;
+mod token;
+pub mod yaml;
+
+pub use case::{Case, Depth, Expect, ExpectedHeader, Outcome, PolicyChoice};
+pub use coverage::Coverage;
+pub use engine::{Engine, EngineError, Native};
+#[cfg(feature = "wasm")]
+pub use engine::{Module, Wasm};
+pub use judge::{disagreements, judge};
+pub use keys::{Keys, substitute};
+pub use observed::{ByName, HeaderList, Observed, by_name, text};
+pub use openssl::OpensslError;
+pub use suite::{Ready, Suite, SuiteError, files};
+pub use token::{Mangle, Mint, Token, TokenError};

@@ -1,0 +1,63 @@
+//! What came of a request, whoever judged it: the engine, the module under wasmtime, or Envoy.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::case::Outcome;
+
+/// Headers in order, as bytes.
+pub type HeaderList = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// What came of a request.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Did it go on?
+    pub outcome: Outcome,
+    /// The reply's status.
+    pub status: Option<u16>,
+    /// The reason that the refusal's details name.
+    pub reason: Option<String>,
+    /// What the decision says of itself (client, rule, reason, trace); none at a depth that can't see it.
+    pub explanation: Option<Value>,
+    /// What the filter was handed.
+    pub before: HeaderList,
+    /// What the next hop gets.
+    pub after: HeaderList,
+    /// The reply's headers.
+    pub reply: Vec<(String, String)>,
+}
+
+/// Values of a header by its name, in order.
+pub type ByName = BTreeMap<String, Vec<Vec<u8>>>;
+
+/// Groups a list by name.
+#[must_use]
+pub fn by_name(headers: &[(Vec<u8>, Vec<u8>)]) -> ByName {
+    let mut grouped = ByName::new();
+    for (name, value) in headers {
+        grouped.entry(text(name).to_ascii_lowercase()).or_default().push(value.clone());
+    }
+    grouped
+}
+
+/// Bytes as a person can read them.
+#[must_use]
+pub fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") }).collect(),
+    }
+}
+
+impl Observed {
+    /// The edits that lead from `before` to `after`, as the reports have them.
+    #[must_use]
+    pub fn edits(&self) -> Vec<Value> {
+        let (before, after) = (by_name(&self.before), by_name(&self.after));
+        let removed = before.keys().filter(|name| !after.contains_key(*name)).map(|name| json!({"remove": name}));
+        let set = after.iter().filter(|(name, values)| before.get(*name) != Some(values));
+        let set = set.map(|(name, values)| json!({"set": [name, values.iter().map(|v| text(v)).collect::<Vec<_>>().join(",")]}));
+        removed.chain(set).collect()
+    }
+}

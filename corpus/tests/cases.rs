@@ -1,0 +1,95 @@
+//! Every case under testdata/cases, natively and under wasmtime; and what the cases cover.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use corpus::{Case, Coverage, Depth, Engine, EngineError, Observed, Suite};
+
+#[test]
+fn cases_agree_natively() {
+    let mut coverage = Coverage::default();
+    run(
+        Depth::Native,
+        |policy| Ok(Box::new(corpus::Native::load(policy)?)),
+        |suite, case, observed| coverage.add(case, suite.spec(case).expect("it ran"), observed),
+    );
+    println!("{coverage}");
+}
+
+#[test]
+fn cases_cover_every_reason_action_and_vector() {
+    let mut coverage = Coverage::default();
+    each(|suite, case, ready| {
+        if let Ok(observed) = corpus::Native::load(&ready.policy).and_then(|mut engine| engine.judge(&ready.scenario)) {
+            coverage.add(case, suite.spec(case).expect("it ran"), &observed);
+        }
+    });
+    let gaps = coverage.gaps();
+    assert!(gaps.is_empty(), "{coverage}\n\ngaps:\n{}", gaps.join("\n"));
+}
+
+#[cfg(feature = "wasm")]
+#[test]
+fn cases_agree_under_wasmtime() {
+    let module = std::env::var("KYMA_ISTIO_WASM").map_err(|_| "KYMA_ISTIO_WASM is not set".to_owned());
+    let module = module.and_then(|path| std::fs::read(&path).map_err(|error| format!("KYMA_ISTIO_WASM={path}: {error}")));
+    let module = module.unwrap_or_else(|why| panic!("{why}\nrun `make wasm`, then `KYMA_ISTIO_WASM=$PWD/out/header-policy.wasm cargo test -p corpus`"));
+    let module = corpus::Module::compile(&module).expect("the module compiles");
+    run(Depth::Wasmtime, |policy| Ok(Box::new(module.load(policy)?)), |_, _, _| {});
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names = std::collections::BTreeSet::new();
+    let mut twice = Vec::new();
+    each(|suite, case, _| {
+        if !names.insert((suite.path.clone(), case.name.clone())) {
+            twice.push(format!("{}: {}", suite.path.display(), case.name));
+        }
+        let excused = case.depths.is_none() || case.why.is_some();
+        assert!(excused, "{}: {}: `depths` without `why`", suite.path.display(), case.name);
+    });
+    assert!(twice.is_empty(), "twice:\n{}", twice.join("\n"));
+}
+
+fn run(
+    depth: Depth,
+    load: impl Fn(&[u8]) -> Result<Box<dyn Engine>, EngineError>,
+    mut observe: impl FnMut(&Suite, &Case, &Observed),
+) {
+    let mut failures = String::new();
+    let (mut ran, mut failed) = (0_u32, 0_u32);
+    each(|suite, case, ready| {
+        if !case.runs_at(depth) {
+            return;
+        }
+        ran += 1;
+        let wrong = match load(&ready.policy).and_then(|mut engine| engine.judge(&ready.scenario)) {
+            Err(error) => vec![error.to_string()],
+            Ok(observed) => {
+                observe(suite, case, &observed);
+                corpus::judge(case, &observed).err().unwrap_or_default()
+            }
+        };
+        if !wrong.is_empty() {
+            failed += 1;
+            let _ = write!(failures, "\n{}: {}\n    {}", suite.path.display(), case.name, wrong.join("\n    "));
+        }
+    });
+    assert!(ran > 0, "no cases");
+    assert!(failures.is_empty(), "{failed} of {ran} cases failed at depth {depth:?}:{failures}");
+}
+
+fn each(mut visit: impl FnMut(&Suite, &Case, &corpus::Ready)) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs();
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/cases");
+    for file in corpus::files(&[folder]).expect("testdata/cases is there") {
+        let suite = Suite::read(&file).unwrap_or_else(|error| panic!("{error}"));
+        let mut mint = suite.mint(now);
+        for (line, case) in &suite.cases {
+            let ready = suite.ready(case, &mut mint, now).unwrap_or_else(|error| panic!("{}:{line}: {}: {error}", file.display(), case.name));
+            visit(&suite, case, &ready);
+        }
+    }
+}

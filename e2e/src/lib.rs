@@ -1,0 +1,1 @@
+//! The product from outside, as its user runs it.

@@ -1,0 +1,26 @@
+//! One file a verb. A command returns a report; it writes nothing but through the printer.
+
+mod input;
+mod schema;
+mod simulate;
+mod test;
+mod validate;
+mod version;
+
+use std::io::BufRead;
+
+use crate::cli::{Command, Filter};
+use crate::error::Error;
+use crate::printer::Printer;
+use crate::report::Report;
+
+/// Runs a command.
+pub fn run(command: Command, stdin: &mut dyn BufRead, printer: &mut Printer<'_>) -> Result<Report, Error> {
+    match command {
+        Command::Version { output } => Ok(version::run(output.form)),
+        Command::Filter(Filter::Validate(arguments)) => validate::run(&arguments, stdin),
+        Command::Filter(Filter::Schema) => Ok(schema::run()),
+        Command::Filter(Filter::Simulate(arguments)) => simulate::run(&arguments, stdin, printer),
+        Command::Filter(Filter::Test(arguments)) => test::run(&arguments, printer),
+    }
+}

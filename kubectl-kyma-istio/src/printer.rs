@@ -1,0 +1,186 @@
+//! The only writer: answers on stdout, the story on stderr, colours where they are wanted.
+
+use std::fmt::Arguments;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Color};
+use serde::Serialize;
+
+use crate::error::{Error, exit};
+use crate::report::{Body, Report, ReportForm, junit};
+use crate::settings::Settings;
+
+/// Writes for one command.
+pub struct Printer<'a> {
+    settings: &'a Settings,
+    stdout: &'a mut dyn Write,
+    stderr: &'a mut dyn Write,
+}
+
+/// What a piece of text is to the reader; how it looks is decided here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Strong,
+    Good,
+    Bad,
+    Faint,
+}
+
+/// Text for people, built line by line.
+#[derive(Debug)]
+pub struct Text {
+    colour: bool,
+    text: String,
+}
+
+impl<'a> Printer<'a> {
+    pub fn new(settings: &'a Settings, stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Self {
+        Self { settings, stdout, stderr }
+    }
+
+    /// Writes an answer; its exit code.
+    pub fn report(&mut self, report: &Report) -> u8 {
+        match self.write(report) {
+            Ok(()) => report.exit_code(),
+            Err(error) => self.error(&error.into()),
+        }
+    }
+
+    /// Writes one line of a long answer.
+    pub fn json_line(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        serde_json::to_writer(&mut *self.stdout, value).map_err(io::Error::from)?;
+        Ok(self.stdout.write_all(b"\n")?)
+    }
+
+    /// Lets a reader see what was written so far.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        Ok(self.stdout.flush()?)
+    }
+
+    /// Tells the story. Nothing depends on whether it is heard.
+    pub fn story(&mut self, line: &str) {
+        let _ = writeln!(self.stderr, "{line}");
+    }
+
+    /// Writes why there is no answer; its exit code.
+    pub fn error(&mut self, error: &Error) -> u8 {
+        if !matches!(error, Error::Closed) {
+            let mut text = Text::new(self.settings.colour_stderr);
+            let label = text.styled(Style::Bad, "error:");
+            for (number, line) in error.to_string().lines().enumerate() {
+                let label = if number == 0 { &label } else { " " };
+                text.line(format_args!("{label} {line}"));
+            }
+            if let Some(hint) = error.hint() {
+                text.hint(hint);
+            }
+            let _ = self.stderr.write_all(text.text.as_bytes());
+        }
+        error.exit_code()
+    }
+
+    /// Writes clap's answer: help and version are answers, all else is wrong usage.
+    pub fn usage(&mut self, error: &clap::Error) -> u8 {
+        let rendered = error.render();
+        let (to, colour, code): (&mut dyn Write, bool, u8) = if error.use_stderr() {
+            (self.stderr, self.settings.colour_stderr, exit::INVALID)
+        } else {
+            (self.stdout, self.settings.colour_stdout, exit::DONE)
+        };
+        let text = if colour { rendered.ansi().to_string() } else { rendered.to_string() };
+        let _ = to.write_all(text.as_bytes());
+        code
+    }
+
+    fn write(&mut self, report: &Report) -> io::Result<()> {
+        if let Body::Batch(batch) = &report.body {
+            self.story(&batch.story());
+            return self.stdout.flush();
+        }
+        match (report.form, &report.body) {
+            (ReportForm::Json, body) => {
+                serde_json::to_writer_pretty(&mut *self.stdout, body)?;
+                self.stdout.write_all(b"\n")?;
+            }
+            (ReportForm::Yaml, body) => {
+                let text = corpus::yaml::write(body).map_err(io::Error::other)?;
+                self.stdout.write_all(text.as_bytes())?;
+            }
+            (ReportForm::Junit, Body::Tests(tests)) => {
+                junit(tests).serialize(&mut *self.stdout).map_err(io::Error::other)?;
+            }
+            (_, body) => {
+                let mut text = Text::new(self.settings.colour_stdout);
+                human(body, &mut text);
+                self.stdout.write_all(text.text.as_bytes())?;
+            }
+        }
+        self.stdout.flush()
+    }
+}
+
+fn human(body: &Body, text: &mut Text) {
+    match body {
+        Body::Validation(validation) => validation.human(text),
+        Body::Simulation(simulation) => simulation.human(text),
+        Body::Tests(tests) => tests.human(text),
+        Body::Version(version) => version.human(text),
+        Body::Schema(_) | Body::Batch(_) => {}
+    }
+}
+
+impl Text {
+    fn new(colour: bool) -> Self {
+        Self { colour, text: String::new() }
+    }
+
+    /// Adds a line. Control characters of the user's text can't reach the terminal.
+    pub fn line(&mut self, line: Arguments<'_>) {
+        for character in line.to_string().trim_end().chars() {
+            match Style::ALL.iter().find(|style| style.mark() == character) {
+                Some(style) if self.colour => self.text.push_str(&style.ansi().render().to_string()),
+                _ if character == END && self.colour => self.text.push_str(&anstyle::Reset.render().to_string()),
+                _ if character.is_control() => self.text.push('\u{fffd}'),
+                _ => self.text.push(character),
+            }
+        }
+        self.text.push('\n');
+    }
+
+    /// Adds a hint.
+    pub fn hint(&mut self, hint: &str) {
+        let label = self.styled(Style::Faint, "hint:");
+        self.line(format_args!("  {label} {hint}"));
+    }
+
+    /// A piece of a line.
+    pub fn styled(&self, style: Style, text: &str) -> String {
+        if self.colour { format!("{}{text}{END}", style.mark()) } else { text.to_owned() }
+    }
+}
+
+/// Ends a style within a line. Private use: the user's text has none, and if it had, it would get a colour and nothing else.
+const END: char = '\u{f8ff}';
+
+impl Style {
+    const ALL: [Self; 4] = [Self::Strong, Self::Good, Self::Bad, Self::Faint];
+
+    const fn mark(self) -> char {
+        match self {
+            Self::Strong => '\u{f8f0}',
+            Self::Good => '\u{f8f1}',
+            Self::Bad => '\u{f8f2}',
+            Self::Faint => '\u{f8f3}',
+        }
+    }
+
+    const fn ansi(self) -> anstyle::Style {
+        let bold = anstyle::Style::new().bold();
+        match self {
+            Self::Strong => bold,
+            Self::Good => bold.fg_color(Some(Color::Ansi(AnsiColor::Green))),
+            Self::Bad => bold.fg_color(Some(Color::Ansi(AnsiColor::Red))),
+            Self::Faint => anstyle::Style::new().dimmed(),
+        }
+    }
+}

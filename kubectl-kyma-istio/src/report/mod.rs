@@ -1,0 +1,86 @@
+//! What commands answer, as data. `-o json` and `-o yaml` are these types; people get the same in words.
+
+mod batch;
+mod chain;
+mod simulation;
+mod tests;
+mod validation;
+mod version;
+
+pub use batch::Batch;
+pub use simulation::{Judged, Simulation};
+pub use tests::{Tested, Tests, junit};
+pub use validation::{Problem, Validated, Validation};
+pub use version::{FilterVersion, Version};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::Form;
+use crate::error::exit;
+
+/// An answer and its form.
+#[derive(Debug)]
+pub struct Report {
+    pub form: ReportForm,
+    pub body: Body,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportForm {
+    Table,
+    Json,
+    Yaml,
+    Junit,
+}
+
+/// What a command answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Body {
+    Validation(Validation),
+    Schema(Value),
+    Simulation(Simulation),
+    Batch(Batch),
+    Tests(Tests),
+    Version(Version),
+}
+
+impl Report {
+    pub fn new(form: impl Into<ReportForm>, body: Body) -> Self {
+        Self { form: form.into(), body }
+    }
+
+    /// The exit code that the answer means.
+    pub fn exit_code(&self) -> u8 {
+        match &self.body {
+            Body::Validation(validation) if !validation.valid => exit::INVALID,
+            Body::Simulation(simulation) if simulation.judged.outcome == corpus::Outcome::Deny => exit::NEGATIVE,
+            Body::Batch(batch) if batch.errors > 0 => exit::INVALID,
+            Body::Tests(tests) if tests.failed > 0 => exit::NEGATIVE,
+            _ => exit::DONE,
+        }
+    }
+}
+
+impl From<Form> for ReportForm {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Table => Self::Table,
+            Form::Json => Self::Json,
+            Form::Yaml => Self::Yaml,
+        }
+    }
+}
+
+impl From<crate::cli::TestForm> for ReportForm {
+    fn from(form: crate::cli::TestForm) -> Self {
+        match form {
+            crate::cli::TestForm::Table => Self::Table,
+            crate::cli::TestForm::Json => Self::Json,
+            crate::cli::TestForm::Yaml => Self::Yaml,
+            crate::cli::TestForm::Junit => Self::Junit,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What `filter validate` answers.
+
+use serde::Serialize;
+
+use crate::printer::{Style, Text};
+
+/// Every document that was looked at.
+#[derive(Debug, Serialize)]
+pub struct Validation {
+    pub valid: bool,
+    pub documents: Vec<Validated>,
+}
+
+/// One document.
+#[derive(Debug, Serialize)]
+pub struct Validated {
+    pub file: String,
+    /// Its number in the file, from one.
+    pub document: usize,
+    pub name: Option<String>,
+    pub fingerprint: Option<String>,
+    pub problems: Vec<Problem>,
+}
+
+/// One problem.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    pub line: u64,
+    pub column: u64,
+    pub path: String,
+    pub found: String,
+    pub expected: String,
+    pub hint: Option<String>,
+}
+
+impl Validation {
+    pub fn human(&self, text: &mut Text) {
+        for document in &self.documents {
+            for problem in &document.problems {
+                let place = format!("{}:{}:{}:", document.file, problem.line, problem.column);
+                let path = if problem.path.is_empty() { String::new() } else { format!("{}: ", problem.path) };
+                let place = text.styled(Style::Strong, &place);
+                text.line(format_args!("{place} {path}found {}, expected {}", problem.found, problem.expected));
+                if let Some(hint) = &problem.hint {
+                    text.hint(hint);
+                }
+            }
+            if let Some(fingerprint) = &document.fingerprint {
+                let name = document.name.as_deref().unwrap_or("unnamed");
+                let valid = text.styled(Style::Good, "valid");
+                text.line(format_args!("{}: {name}: {valid}, fingerprint {fingerprint}", document.file));
+            }
+        }
+    }
+}

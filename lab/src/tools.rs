@@ -1,0 +1,56 @@
+//! Programs that the laboratory runs, and the things they give us.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Error, Result, error::Doing};
+
+/// The root of this repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A real Envoy binary: the version asked for, or else the one in `ENVOY_VERSION`, or else the default of
+/// `scripts/envoy.sh`, which fetches it when this machine has none.
+pub fn envoy_binary(version: Option<&str>) -> Result<PathBuf> {
+    let wanted = version
+        .map(str::to_owned)
+        .or_else(|| std::env::var("ENVOY_VERSION").ok())
+        .filter(|version| !version.is_empty());
+    let mut script = Command::new(repository().join("scripts/envoy.sh"));
+    script.args(wanted);
+    Ok(PathBuf::from(output(&mut script)?.trim()))
+}
+
+/// The do-nothing filter of `lab/noop-filter`, built when it is not there or not fresh.
+pub fn noop_wasm() -> Result<PathBuf> {
+    let mut script = Command::new(repository().join("lab/noop-filter/build.sh"));
+    Ok(PathBuf::from(output(&mut script)?.trim()))
+}
+
+/// Runs a program to its end and returns what it printed.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    // Without its arguments: one of them may be a token.
+    let program = command.get_program().to_string_lossy().into_owned();
+    let done = command.output().doing(|| format!("running `{program}`"))?;
+    if done.status.success() {
+        return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
+    }
+    Err(Error::Tool {
+        program,
+        status: done.status.to_string(),
+        stderr: tail(&String::from_utf8_lossy(&done.stderr), 3),
+    })
+}
+
+/// The last lines of a text that say something, on one line.
+pub(crate) fn tail(text: &str, lines: usize) -> String {
+    let said: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    said[said.len().saturating_sub(lines)..].join(" / ")
+}

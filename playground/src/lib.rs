@@ -1,0 +1,1 @@
+//! The policy engine for the browser.

@@ -1,0 +1,237 @@
+//! What users write: the wire types of a HeaderPolicy. They hold values and no behaviour; `compile` turns them into a [`crate::Policy`].
+//!
+//! docs/header-policy.md describes every field; the JSON Schema is generated from these types.
+
+mod forwarded;
+mod jwt;
+mod leaves;
+
+pub(crate) use forwarded::{
+    Action, ChainMode, Companions, Forwarded, GatewaySends, Hops, Outbound,
+};
+pub(crate) use jwt::{
+    Access, AmbiguousPath, Claim, ClaimTest, Encoding, Jwt, Location, Preflight, Provider, Rule,
+    Scalar, TokenAfter,
+};
+pub(crate) use leaves::HeaderName;
+
+use serde_json::value::RawValue;
+
+use crate::error::ConfigError;
+use crate::read::{Fields, Node, Path, Read, choice};
+use crate::request::Position;
+
+/// The group and version of the API, in this one place.
+pub const API_VERSION: &str = "policy.kyma-istio.dev/v1alpha1";
+/// The kind of the document.
+pub const KIND: &str = "HeaderPolicy";
+
+/// `spec`, as written.
+pub(crate) struct Spec {
+    pub shadow: bool,
+    /// `None`: found for each stream.
+    pub position: Option<Position>,
+    pub judge_outbound: bool,
+    pub forwarded: Option<Forwarded>,
+    pub jwt: Option<Jwt>,
+    pub replies: Replies,
+}
+
+/// `spec.replies`, as written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replies {
+    pub body: Body,
+    pub reason_header: Option<HeaderName>,
+    pub realm: Option<String>,
+}
+
+/// The body of a refusal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Body {
+    #[default]
+    ProblemJson,
+    Plain,
+    Empty,
+}
+
+/// A document as a person writes it, or as the filter gets it: `apiVersion` and `spec`, and in files `kind` and `metadata`.
+pub(crate) struct Document<'a> {
+    pub spec: Spec,
+    pub raw_spec: &'a RawValue,
+}
+
+impl<'a> Document<'a> {
+    /// Reads the whole document; problems go to the list.
+    pub fn read(text: &'a str, problems: &mut Vec<ConfigError>) -> Option<Self> {
+        let raw: &RawValue = match serde_json::from_str(text) {
+            Ok(raw) => raw,
+            Err(error) => {
+                let found = format!(
+                    "text that is no JSON at line {}, column {}",
+                    error.line(),
+                    error.column()
+                );
+                problems.push(ConfigError::new(Path::Root, found, "a JSON object"));
+                return None;
+            }
+        };
+        let mut fields = Fields::open(Node {
+            raw,
+            path: Path::Root,
+            problems,
+        })?;
+        fields.required_with("apiVersion", |node| choice(node, &[(API_VERSION, ())]));
+        fields.with("kind", |node| choice(node, &[(KIND, ())]));
+        // Names and labels are Kubernetes' business.
+        fields.raw("metadata");
+        let raw_spec = fields.raw("spec");
+        if raw_spec.is_none() {
+            fields.problem("spec", "nothing", "the policy");
+        }
+        let spec = raw_spec.and_then(|raw| {
+            Spec::read(Node {
+                raw,
+                path: Path::Field(&Path::Root, "spec"),
+                problems: fields.problems,
+            })
+        });
+        fields.finish();
+        Some(Self {
+            spec: spec?,
+            raw_spec: raw_spec?,
+        })
+    }
+}
+
+impl Read for Spec {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let mut fields = Fields::open(node)?;
+        fields.raw("target");
+        fields.optional::<String>("revision");
+        let shadow = fields.with("mode", shadow_mode).unwrap_or(false);
+        let position = fields
+            .with("position", |node| {
+                choice(
+                    node,
+                    &[
+                        ("Detect", None),
+                        ("Gateway", Some(Position::Gateway)),
+                        ("SidecarInbound", Some(Position::SidecarInbound)),
+                        ("SidecarOutbound", Some(Position::SidecarOutbound)),
+                    ],
+                )
+            })
+            .unwrap_or(None);
+        let judge_outbound = fields
+            .with("outboundTraffic", |node| {
+                choice(node, &[("Pass", false), ("Judge", true)])
+            })
+            .unwrap_or(false);
+        let named = (fields.has("forwarded"), fields.has("jwt"));
+        let forwarded = fields.optional("forwarded");
+        let jwt = fields.optional("jwt");
+        if named == (false, false) {
+            fields.problem(
+                "forwarded",
+                "neither `forwarded` nor `jwt`",
+                "at least one of them",
+            );
+        }
+        let replies = fields.optional("replies").unwrap_or_default();
+        fields.finish();
+        Some(Self {
+            shadow,
+            position,
+            judge_outbound,
+            forwarded,
+            jwt,
+            replies,
+        })
+    }
+}
+
+/// Reads `Enforce` or `Shadow`; true for the latter.
+fn shadow_mode(node: Node<'_, '_>) -> Option<bool> {
+    choice(node, &[("Enforce", false), ("Shadow", true)])
+}
+
+impl Read for Replies {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let mut fields = Fields::open(node)?;
+        let body = fields
+            .with("body", |node| {
+                choice(
+                    node,
+                    &[
+                        ("ProblemJson", Body::ProblemJson),
+                        ("Plain", Body::Plain),
+                        ("Empty", Body::Empty),
+                    ],
+                )
+            })
+            .unwrap_or_default();
+        let reason_header = fields.optional("reasonHeader");
+        let realm = fields.with("realm", leaves::realm);
+        fields.finish();
+        Some(Self {
+            body,
+            reason_header,
+            realm,
+        })
+    }
+}
+
+/// Checks what the fields mean together, once each of them could be read.
+pub(crate) fn check(spec: &Spec, verify: &dyn crate::jwt::Verify, problems: &mut Vec<ConfigError>) {
+    let path = Path::Field(&Path::Root, "spec");
+    if let Some(wire) = &spec.forwarded {
+        forwarded::check(wire, Path::Field(&path, "forwarded"), problems);
+    }
+    if let Some(wire) = &spec.jwt {
+        jwt::check(wire, Path::Field(&path, "jwt"), verify, problems);
+    }
+    check_emitted(spec, path, problems);
+}
+
+/// No two parts of a policy may write one header.
+fn check_emitted(spec: &Spec, path: Path<'_>, problems: &mut Vec<ConfigError>) {
+    let client = spec
+        .forwarded
+        .as_ref()
+        .and_then(|forwarded| forwarded.client_ip_header.as_ref());
+    let replies = Path::Field(&path, "replies");
+    if client.is_some() && client == spec.replies.reason_header.as_ref() {
+        problems.push(ConfigError::new(
+            Path::Field(&replies, "reasonHeader"),
+            "the header that `clientIpHeader` names",
+            "a header of its own",
+        ));
+    }
+    let own = [client, spec.replies.reason_header.as_ref()];
+    let jwt_path = Path::Field(&path, "jwt");
+    let list = Path::Field(&jwt_path, "providers");
+    for (index, provider) in spec.jwt.iter().flat_map(|jwt| &jwt.providers).enumerate() {
+        let here = Path::Item(&list, index);
+        let claims = Path::Field(&here, "claimsToHeaders");
+        for (index, claim) in provider.claims_to_headers.iter().enumerate() {
+            if own.contains(&Some(&claim.header)) {
+                let item = Path::Item(&claims, index);
+                problems.push(ConfigError::new(
+                    Path::Field(&item, "header"),
+                    format!(
+                        "`{}`, which another part of the policy writes",
+                        claim.header
+                    ),
+                    "a header of its own",
+                ));
+            }
+        }
+        if provider.payload_header.is_some() && own.contains(&provider.payload_header.as_ref()) {
+            problems.push(ConfigError::new(
+                Path::Field(&here, "payloadHeader"),
+                "a header that another part of the policy writes",
+                "a header of its own",
+            ));
+        }
+    }
+}

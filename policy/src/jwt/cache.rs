@@ -1,0 +1,105 @@
+//! Tokens that were verified before.
+//!
+//! A hit saves parsing and the signature, nothing else: time, provider and rule are judged for every request. The cache changes no decision, whatever its size (a property test).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher;
+
+use super::token::Claims;
+use crate::decision::Edit;
+
+/// A verified token and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    /// Index of the provider.
+    pub provider: usize,
+    pub claims: Claims,
+    /// What it publishes.
+    pub edits: Vec<Edit>,
+}
+
+/// A bounded memory of verified tokens, owned by whoever calls [`crate::Policy::decide`] and dropped with the policy: other keys are another policy.
+#[derive(Debug)]
+pub struct VerifiedTokens {
+    /// Pairs of slots; a token has its place in one pair, the one used longer ago makes room.
+    slots: Vec<Slot>,
+    pairs: u64,
+    hasher: FixedState,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    entry: Option<(Box<[u8]>, Arc<Verified>)>,
+    recent: bool,
+}
+
+/// Longer tokens are verified each time, which bounds the memory: capacity times this.
+const LONGEST_TOKEN: usize = 4096;
+
+impl VerifiedTokens {
+    /// A cache of at most `capacity` tokens, rounded up to an even number; 0 keeps none. The seed makes places unforeseeable.
+    pub fn new(capacity: usize, seed: u64) -> Self {
+        let pairs = capacity.div_ceil(2);
+        Self {
+            slots: std::iter::repeat_with(Slot::default)
+                .take(pairs * 2)
+                .collect(),
+            pairs: pairs as u64,
+            hasher: FixedState::with_seed(seed),
+        }
+    }
+
+    /// The entry of a token that can still be believed.
+    pub(crate) fn get(&mut self, token: &[u8], now: Duration) -> Option<Arc<Verified>> {
+        let pair = self.pair(token)?;
+        let hit = pair.iter().position(|slot| slot.holds(token))?;
+        // Out of its time it is no use, and the full check says why.
+        if !pair
+            .get(hit)?
+            .entry
+            .as_ref()
+            .is_some_and(|(_, verified)| verified.claims.time.holds(now))
+        {
+            pair.get_mut(hit)?.entry = None;
+            return None;
+        }
+        for (index, slot) in pair.iter_mut().enumerate() {
+            slot.recent = index == hit;
+        }
+        pair.get(hit)?
+            .entry
+            .as_ref()
+            .map(|(_, verified)| Arc::clone(verified))
+    }
+
+    pub(crate) fn keep(&mut self, token: &[u8], verified: &Arc<Verified>) {
+        if token.len() > LONGEST_TOKEN {
+            return;
+        }
+        let Some(pair) = self.pair(token) else { return };
+        if let Some(slot) = pair
+            .iter_mut()
+            .min_by_key(|slot| (slot.entry.is_some(), slot.recent))
+        {
+            slot.entry = Some((token.into(), Arc::clone(verified)));
+        }
+    }
+
+    fn pair(&mut self, token: &[u8]) -> Option<&mut [Slot]> {
+        let place = self.hasher.hash_one(token).checked_rem(self.pairs)?;
+        let start = usize::try_from(place).ok()? * 2;
+        self.slots.get_mut(start..start + 2)
+    }
+}
+
+impl Slot {
+    /// INVARIANT: the whole token is compared, never only a hash of it.
+    fn holds(&self, token: &[u8]) -> bool {
+        self.entry
+            .as_ref()
+            .is_some_and(|(known, _)| **known == *token)
+    }
+}

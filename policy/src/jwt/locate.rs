@@ -1,0 +1,215 @@
+//! Where tokens stand in a request: finding them all, and taking one out.
+//!
+//! Several programs may read one request and each may pick another token. So every place is looked at, a header's every line and every comma included, and differing
+//! tokens are refused (this is called smuggling). Envoy joins repeated lines with a comma, which no token contains.
+
+use std::borrow::Cow;
+
+use crate::config::Location;
+use crate::decision::Edit;
+use crate::path::unhex;
+use crate::request::Request;
+
+/// What was found in the places looked at. `places` has a bit for each place with the token.
+pub(crate) enum Located<'r> {
+    Nothing,
+    One { token: Cow<'r, [u8]>, places: u64 },
+    Several,
+}
+
+impl<'r> Located<'r> {
+    /// Looks at those of `locations` whose bit is set.
+    pub fn find(request: &Request<'r>, locations: &[Location], look_at: u64) -> Self {
+        let mut found = Self::Nothing;
+        for (place, location) in locations.iter().enumerate() {
+            let bit = 1 << place;
+            if look_at & bit == 0 {
+                continue;
+            }
+            match location {
+                Location::Header { name, prefix } => {
+                    for (_, value) in request
+                        .headers
+                        .iter()
+                        .filter(|(header, _)| *header == name.as_bytes())
+                    {
+                        header_tokens(value, prefix, |token| {
+                            found.add(token.map(Cow::Borrowed), bit)
+                        });
+                    }
+                }
+                Location::Cookie(name) => {
+                    for (_, value) in request
+                        .headers
+                        .iter()
+                        .filter(|(header, _)| *header == b"cookie")
+                    {
+                        for (_, token) in
+                            cookies(value).filter(|(cookie, _)| *cookie == name.as_bytes())
+                        {
+                            found.add(Some(Cow::Borrowed(unquoted(token))), bit);
+                        }
+                    }
+                }
+                Location::Param(name) => {
+                    for (_, value) in parameters(request)
+                        .filter(|(parameter, _)| unescaped(parameter).as_ref() == name.as_bytes())
+                    {
+                        found.add(Some(unescaped(value)), bit);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// `None` stands for a credential that is not one token.
+    fn add(&mut self, candidate: Option<Cow<'r, [u8]>>, bit: u64) {
+        *self = match (std::mem::replace(self, Self::Several), candidate) {
+            (Self::Nothing, Some(token)) => Self::One { token, places: bit },
+            (Self::One { token, places }, Some(other)) if token == other => Self::One {
+                token,
+                places: places | bit,
+            },
+            _ => Self::Several,
+        };
+    }
+}
+
+/// Calls back for each token of one header line. A line with a token and another credential is several.
+fn header_tokens<'r>(value: &'r [u8], prefix: &str, mut found: impl FnMut(Option<&'r [u8]>)) {
+    if !value
+        .split(|b| *b == b',')
+        .any(|part| after_prefix(part.trim_ascii(), prefix).is_some())
+    {
+        return;
+    }
+    for part in value.split(|b| *b == b',') {
+        found(after_prefix(part.trim_ascii(), prefix));
+    }
+}
+
+/// What follows the prefix. A scheme (a prefix that ends in a space) is compared without case and may be followed by more spaces (RFC 9110 section 11.4).
+fn after_prefix<'r>(part: &'r [u8], prefix: &str) -> Option<&'r [u8]> {
+    let Some(scheme) = prefix.strip_suffix(' ') else {
+        return part.strip_prefix(prefix.as_bytes());
+    };
+    let (start, rest) = part.split_at_checked(scheme.len())?;
+    let ends = rest.is_empty() || rest.starts_with(b" ");
+    (ends && start.eq_ignore_ascii_case(scheme.as_bytes())).then(|| rest.trim_ascii_start())
+}
+
+/// The pairs of a `cookie` header (RFC 6265 section 4.2).
+fn cookies(value: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    value.split(|b| *b == b';').filter_map(|pair| {
+        let equals = pair.iter().position(|b| *b == b'=')?;
+        Some((
+            pair.get(..equals)?.trim_ascii(),
+            pair.get(equals + 1..)?.trim_ascii(),
+        ))
+    })
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    value
+        .strip_prefix(b"\"")
+        .and_then(|inside| inside.strip_suffix(b"\""))
+        .unwrap_or(value)
+}
+
+/// The parameters of the query, as they stand.
+fn parameters<'r>(request: &Request<'r>) -> impl Iterator<Item = (&'r [u8], &'r [u8])> {
+    let target = request.first(":path").unwrap_or_default();
+    let target = target.split(|b| *b == b'#').next().unwrap_or_default();
+    let query = target
+        .iter()
+        .position(|b| *b == b'?')
+        .and_then(|mark| target.get(mark + 1..))
+        .unwrap_or_default();
+    query.split(|b| *b == b'&').map(|pair| {
+        let equals = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
+        (
+            pair.get(..equals).unwrap_or(pair),
+            pair.get(equals + 1..).unwrap_or_default(),
+        )
+    })
+}
+
+/// A part of a form-encoded query in plain bytes; broken escapes stay as they are.
+fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.iter().any(|b| matches!(b, b'%' | b'+')) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match (*byte, after) {
+            (b'+', _) => plain.push(b' '),
+            (b'%', [high, low, after @ ..]) => match unhex(*high, *low) {
+                Some(byte) => {
+                    plain.push(byte);
+                    rest = after;
+                }
+                None => plain.push(b'%'),
+            },
+            (byte, _) => plain.push(byte),
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// The edits that take a token out of the places where it was found.
+pub(crate) fn remove(
+    request: &Request<'_>,
+    locations: &[Location],
+    places: u64,
+    edits: &mut Vec<Edit>,
+) {
+    for (place, location) in locations.iter().enumerate() {
+        if places & (1 << place) == 0 {
+            continue;
+        }
+        match location {
+            Location::Header { name, .. } => edits.push(Edit::remove(name.as_str())),
+            Location::Cookie(name) => {
+                let left: Vec<&[u8]> = request
+                    .all("cookie")
+                    .flat_map(|value| value.split(|b| *b == b';').map(<[u8]>::trim_ascii))
+                    .filter(|pair| cookies(pair).all(|(cookie, _)| cookie != name.as_bytes()))
+                    .collect();
+                edits.push(if left.is_empty() {
+                    Edit::remove("cookie")
+                } else {
+                    Edit::set("cookie", left.join(&b"; "[..]))
+                });
+            }
+            Location::Param(name) => {
+                let left: Vec<Vec<u8>> = parameters(request)
+                    .filter(|(parameter, _)| unescaped(parameter).as_ref() != name.as_bytes())
+                    .map(|(parameter, value)| {
+                        if value.is_empty() {
+                            parameter.to_vec()
+                        } else {
+                            [parameter, value].join(&b'=')
+                        }
+                    })
+                    .collect();
+                let target = request.first(":path").unwrap_or_default();
+                let path = target
+                    .split(|b| matches!(b, b'?' | b'#'))
+                    .next()
+                    .unwrap_or_default();
+                let left = left.join(&b'&');
+                edits.push(Edit::set(
+                    ":path",
+                    if left.is_empty() {
+                        path.to_vec()
+                    } else {
+                        [path, &left].join(&b'?')
+                    },
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! From the bytes of a token to claims that can be believed.
+//!
+//! An [`Unverified`] token gives nothing away but what is needed to choose a provider and a key. [`Claims`] are made in one place, [`Unverified::verify`], and nowhere
+//! else, so reading a claim that nobody signed does not compile.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
+
+use super::json::Json;
+use super::key::Key;
+use super::verify::{Algorithm, Verdict, Verify};
+use crate::config::Provider;
+use crate::reason::Reason;
+
+/// A token whose signature was not checked.
+pub(crate) struct Unverified<'t> {
+    signing_input: &'t [u8],
+    payload: &'t [u8],
+    signature: Vec<u8>,
+    header: Json,
+    claims: Json,
+}
+
+/// The claims of a token that was signed by a key of its provider, in its time, for its audience.
+#[derive(Clone, Debug)]
+pub(crate) struct Claims {
+    /// INVARIANT: verified: written by [`Unverified::verify`] only.
+    claims: Json,
+    /// The payload as it stood in the token, base64url.
+    pub payload: Vec<u8>,
+    /// When they can be believed.
+    pub time: Validity,
+}
+
+/// From (inclusive) until (exclusive), in seconds since 1970, clock skew counted in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Validity {
+    from: f64,
+    until: f64,
+}
+
+impl Validity {
+    /// Whether a moment is inside.
+    pub fn holds(&self, now: Duration) -> bool {
+        (self.from..self.until).contains(&now.as_secs_f64())
+    }
+}
+
+impl Claims {
+    /// A claim by the path of its names.
+    pub fn at(&self, path: &[String]) -> Option<&Json> {
+        self.claims.at(path)
+    }
+}
+
+/// The last second of the year 9999: a date beyond it is a mistake or a trick.
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
+impl<'t> Unverified<'t> {
+    /// Takes a compact JWS apart (RFC 7515 section 7.1): three base64url segments without padding, the first two JSON objects.
+    pub fn parse(token: &'t [u8]) -> Result<Self, Reason> {
+        let mut segments = token.split(|b| *b == b'.');
+        let (Some(header), Some(payload), Some(signature), None) = (
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+        ) else {
+            return Err(Reason::TokenMalformed);
+        };
+        let decode = |segment: &[u8]| {
+            BASE64URL
+                .decode(segment)
+                .map_err(|_| Reason::TokenMalformed)
+        };
+        let object = |json: Option<Json>| json.filter(|json| matches!(json, Json::Object(_)));
+        let header_length = header.len() + 1 + payload.len();
+        let signature = decode(signature)?;
+        if header.is_empty() || payload.is_empty() {
+            return Err(Reason::TokenMalformed);
+        }
+        Ok(Self {
+            signing_input: token.get(..header_length).ok_or(Reason::TokenMalformed)?,
+            payload,
+            signature,
+            header: object(Json::parse(&decode(header)?)).ok_or(Reason::TokenMalformed)?,
+            claims: object(Json::parse(&decode(payload)?)).ok_or(Reason::ClaimsMalformed)?,
+        })
+    }
+
+    /// The issuer that the token names. It chooses the provider and proves nothing.
+    pub fn claimed_issuer(&self) -> Option<&str> {
+        self.claims.member("iss").and_then(Json::text)
+    }
+
+    /// Checks everything, the signature before any claim, so that a forger learns nothing about claims.
+    pub fn verify(
+        self,
+        provider: &Provider,
+        now: Duration,
+        verify: &dyn Verify,
+    ) -> Result<Claims, Reason> {
+        let key = self.choose_key(provider)?;
+        // No extension is understood here, so every critical header is unknown (RFC 7515 section 4.1.11).
+        if self.header.member("crit").is_some() {
+            return Err(Reason::CriticalHeader);
+        }
+        self.check_type(provider)?;
+        match verify.verify(key, self.signing_input, &self.signature) {
+            Verdict::Valid => {}
+            Verdict::Invalid => return Err(Reason::SignatureInvalid),
+            Verdict::Unavailable => return Err(Reason::SignatureUnchecked),
+        }
+        let time = self.check_time(provider, now.as_secs_f64())?;
+        self.check_audience(provider)?;
+        self.check_subject(provider)?;
+        Ok(Claims {
+            claims: self.claims,
+            payload: self.payload.to_vec(),
+            time,
+        })
+    }
+
+    /// The one key that may verify this token: by `kid`, or without one the only key of the algorithm.
+    fn choose_key<'p>(&self, provider: &'p Provider) -> Result<&'p Key, Reason> {
+        let named = self
+            .header
+            .member("alg")
+            .and_then(Json::text)
+            .ok_or(Reason::TokenMalformed)?;
+        // `none` and HMAC have no name here (RFC 8725 section 3.1).
+        let algorithm = Algorithm::named(named).ok_or(Reason::AlgorithmNotAllowed)?;
+        if !provider.keys.iter().any(|key| key.algorithm == algorithm) {
+            return Err(Reason::AlgorithmNotAllowed);
+        }
+        match self.header.member("kid") {
+            None => {
+                let mut fitting = provider
+                    .keys
+                    .iter()
+                    .filter(|key| key.algorithm == algorithm);
+                match (fitting.next(), fitting.next()) {
+                    (Some(only), None) => Ok(only),
+                    _ => Err(Reason::KeyNotFound),
+                }
+            }
+            Some(Json::Text(id)) => {
+                let key = provider.keys.iter().find(|key| key.id.as_ref() == Some(id));
+                let key = key.ok_or(Reason::KeyNotFound)?;
+                if key.algorithm == algorithm {
+                    Ok(key)
+                } else {
+                    Err(Reason::AlgorithmNotAllowed)
+                }
+            }
+            Some(_) => Err(Reason::TokenMalformed),
+        }
+    }
+
+    /// `typ`, where the provider asks for one (RFC 8725 section 3.11).
+    fn check_type(&self, provider: &Provider) -> Result<(), Reason> {
+        if provider.types.is_empty() {
+            return Ok(());
+        }
+        let typ = self
+            .header
+            .member("typ")
+            .and_then(Json::text)
+            .map(str::to_ascii_lowercase);
+        let typ = typ
+            .as_deref()
+            .map(|typ| typ.strip_prefix("application/").unwrap_or(typ));
+        let known = |name: &String| Some(name.strip_prefix("application/").unwrap_or(name)) == typ;
+        provider
+            .types
+            .iter()
+            .any(known)
+            .then_some(())
+            .ok_or(Reason::TypeNotAccepted)
+    }
+
+    /// `exp`, `nbf` and `iat` (RFC 7519 sections 4.1.4 to 4.1.6).
+    fn check_time(&self, provider: &Provider, now: f64) -> Result<Validity, Reason> {
+        let skew = provider.clock_skew.as_secs_f64();
+        let (expires, not_before, issued) =
+            (self.date("exp")?, self.date("nbf")?, self.date("iat")?);
+        if expires.is_none() && provider.require_expiration {
+            return Err(Reason::ExpirationMissing);
+        }
+        let until = expires.map_or(f64::INFINITY, |expires| expires + skew);
+        if now >= until {
+            return Err(Reason::Expired);
+        }
+        let from = not_before.map_or(f64::NEG_INFINITY, |start| start - skew);
+        if now < from {
+            return Err(Reason::NotYetValid);
+        }
+        let made = issued.map_or(f64::NEG_INFINITY, |issued| issued - skew);
+        if now < made {
+            return Err(Reason::IssuedInFuture);
+        }
+        if let Some(most) = provider.max_lifetime {
+            match (expires, issued) {
+                (Some(expires), Some(issued)) if expires - issued <= most.as_secs_f64() => {}
+                _ => return Err(Reason::LifetimeTooLong),
+            }
+        }
+        Ok(Validity {
+            from: from.max(made),
+            until,
+        })
+    }
+
+    /// A NumericDate, whole or not, between 1970 and 9999.
+    fn date(&self, name: &str) -> Result<Option<f64>, Reason> {
+        match self.claims.member(name) {
+            None => Ok(None),
+            Some(Json::Number(number)) => {
+                let date = number
+                    .as_f64()
+                    .filter(|date| (0.0..=LAST_SECOND).contains(date));
+                date.map(Some).ok_or(Reason::ClaimsMalformed)
+            }
+            Some(_) => Err(Reason::ClaimsMalformed),
+        }
+    }
+
+    /// `aud` is a text or a list of texts (RFC 7519 section 4.1.3).
+    fn check_audience(&self, provider: &Provider) -> Result<(), Reason> {
+        let audience = self.claims.member("aud");
+        let named = match audience {
+            None => Vec::new(),
+            Some(Json::Text(one)) => vec![one.as_str()],
+            Some(Json::List(list)) => list
+                .iter()
+                .map(Json::text)
+                .collect::<Option<_>>()
+                .ok_or(Reason::ClaimsMalformed)?,
+            Some(_) => return Err(Reason::ClaimsMalformed),
+        };
+        let accepted = provider.audiences.is_empty()
+            || named
+                .iter()
+                .any(|name| provider.audiences.iter().any(|known| known == name));
+        accepted.then_some(()).ok_or(Reason::AudienceNotAccepted)
+    }
+
+    fn check_subject(&self, provider: &Provider) -> Result<(), Reason> {
+        let subject = match self.claims.member("sub") {
+            None => None,
+            Some(Json::Text(subject)) => Some(subject.as_str()),
+            Some(_) => return Err(Reason::ClaimsMalformed),
+        };
+        let known = |pattern: &String| match (subject, pattern.strip_suffix('*')) {
+            (Some(subject), Some(prefix)) => subject.starts_with(prefix),
+            (Some(subject), None) => subject == pattern,
+            (None, _) => false,
+        };
+        (provider.subjects.is_empty() || provider.subjects.iter().any(known))
+            .then_some(())
+            .ok_or(Reason::SubjectNotAccepted)
+    }
+}

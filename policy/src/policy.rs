@@ -1,0 +1,220 @@
+//! The compiled policy and the one function that everything serves: [`Policy::decide`].
+
+use crate::chain::{Client, Unknown};
+use crate::config::{self, Document, Replies};
+use crate::decision::{Decision, Edit, Outcome, Reply, RuleRef, Trace, reply};
+use crate::error::ConfigError;
+use crate::fingerprint::Fingerprint;
+use crate::forwarded::Forwarded;
+use crate::jwt::{VerifiedTokens, Verify};
+use crate::read::Path;
+use crate::reason::Reason;
+use crate::request::{Needs, Position, Request};
+use crate::strip::Strip;
+use crate::tokens::Tokens;
+
+/// A HeaderPolicy, compiled and immutable.
+#[derive(Debug)]
+pub struct Policy {
+    /// `None`: told for each request.
+    position: Option<Position>,
+    judge_outbound: bool,
+    shadow: bool,
+    forwarded: Option<Forwarded>,
+    tokens: Option<Tokens>,
+    strip: Strip,
+    replies: Replies,
+    fingerprint: Fingerprint,
+}
+
+impl Policy {
+    /// Compiles a policy from JSON: a file's document, or the filter's plugin configuration. Keys whose numbers make no key are refused by `verify`.
+    ///
+    /// # Errors
+    /// Every problem of the document, each with its path; at least one.
+    pub fn from_json(text: &[u8], verify: &dyn Verify) -> Result<Self, Vec<ConfigError>> {
+        let mut problems = Vec::new();
+        let policy = Self::compile(text, verify, &mut problems);
+        match policy {
+            Some(policy) if problems.is_empty() => Ok(policy),
+            _ => Err(problems),
+        }
+    }
+
+    fn compile(text: &[u8], verify: &dyn Verify, problems: &mut Vec<ConfigError>) -> Option<Self> {
+        let Ok(text) = std::str::from_utf8(text) else {
+            problems.push(ConfigError::new(
+                "",
+                "bytes that are no UTF-8",
+                "a JSON object",
+            ));
+            return None;
+        };
+        let Document { spec, raw_spec } = Document::read(text, problems)?;
+        config::check(&spec, verify, problems);
+        let fingerprint = Fingerprint::of(config::API_VERSION, raw_spec);
+        if fingerprint.is_none() {
+            problems.push(ConfigError::new(
+                Path::Field(&Path::Root, "spec"),
+                "values nested deeper than 32",
+                "fewer levels",
+            ));
+        }
+        if !problems.is_empty() {
+            return None;
+        }
+        let client_ip_header = spec
+            .forwarded
+            .as_ref()
+            .and_then(|forwarded| forwarded.client_ip_header.clone());
+        let tokens = match spec.jwt.map(Tokens::compile).transpose() {
+            Ok(tokens) => tokens,
+            Err(problem) => {
+                problems.push(problem);
+                return None;
+            }
+        };
+        let own = client_ip_header
+            .iter()
+            .chain(&spec.replies.reason_header)
+            .map(config::HeaderName::as_str);
+        let strip = Strip::new(own.chain(tokens.iter().flat_map(Tokens::emitted)));
+        Some(Self {
+            position: spec.position,
+            judge_outbound: spec.judge_outbound,
+            shadow: spec.shadow,
+            forwarded: spec.forwarded.as_ref().map(Forwarded::compile),
+            strip,
+            tokens,
+            replies: spec.replies,
+            fingerprint: fingerprint?,
+        })
+    }
+
+    /// The policy's name: what it says, however it was spelled.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// What has to be read from the host beside the headers.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs {
+            position: self.position.is_none(),
+            identity: false,
+            address: false,
+            tls: false,
+        };
+        if let Some(forwarded) = &self.forwarded {
+            forwarded.add_needs(self.position, &mut needs);
+        }
+        needs
+    }
+
+    /// Decides about one request. It can't fail: what can't be judged is refused.
+    pub fn decide(
+        &self,
+        request: &Request<'_>,
+        known: &mut VerifiedTokens,
+        verify: &dyn Verify,
+    ) -> Decision {
+        let mut trace = Trace {
+            position: self.position.or(request.position),
+            ..Trace::default()
+        };
+        let untouched = Client::Unknown(Unknown::NotJudged);
+        if trace.position == Some(Position::SidecarOutbound) && !self.judge_outbound {
+            return Decision::allow(untouched, trace);
+        }
+        // The order of edits is part of the contract: strip what we may emit, strip what can't be believed, judge, tell the next hop.
+        let mut edits = Vec::new();
+        self.strip.edits(request, &mut edits);
+        let mut strips = edits.len();
+        let mut client = untouched;
+        let judged = self.judge(
+            request,
+            known,
+            verify,
+            &mut edits,
+            &mut strips,
+            &mut client,
+            &mut trace,
+        );
+        let mut decision = Decision::allow(client, trace);
+        match (judged, self.shadow) {
+            (Ok(shadow), false) => {
+                decision.edits = tidy(edits);
+                decision.shadow = shadow;
+            }
+            (Ok(shadow), true) => decision.shadow = shadow,
+            (Err(reason), true) => decision.shadow = Some(reason),
+            (Err(reason), false) => {
+                edits.truncate(strips);
+                decision.edits = tidy(edits);
+                decision.verdict = Outcome::Deny(reason, self.reply(reason));
+            }
+        }
+        decision
+    }
+
+    /// `strips` is moved behind the last edit that holds on a refusal too.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what `decide` gathers, filled in as far as judging gets"
+    )]
+    fn judge(
+        &self,
+        request: &Request<'_>,
+        known: &mut VerifiedTokens,
+        verify: &dyn Verify,
+        edits: &mut Vec<Edit>,
+        strips: &mut usize,
+        client: &mut Client,
+        trace: &mut Trace,
+    ) -> Result<Option<Reason>, Reason> {
+        let position = trace.position.ok_or(Reason::PositionUnknown)?;
+        if let Some(forwarded) = &self.forwarded {
+            match forwarded.judge(request, position, edits, trace) {
+                Ok(found) => *client = found,
+                Err((found, reason)) => {
+                    *client = found;
+                    *strips = edits.len();
+                    return Err(reason);
+                }
+            }
+        }
+        match &self.tokens {
+            Some(tokens) => tokens.judge(request, known, verify, edits, trace),
+            None => Ok(None),
+        }
+    }
+
+    /// The reply that this policy gives for a reason.
+    pub fn reply(&self, reason: Reason) -> Reply {
+        reply(&self.replies, reason)
+    }
+
+    pub(crate) fn rule_name(&self, rule: RuleRef) -> Option<&str> {
+        self.tokens.as_ref()?.rule_name(rule)
+    }
+
+    pub(crate) fn provider_name(&self, index: usize) -> Option<&str> {
+        self.tokens.as_ref()?.provider_name(index)
+    }
+}
+
+/// Drops a removal that a later edit of the same header makes needless: setting a header replaces all its values.
+fn tidy(mut edits: Vec<Edit>) -> Vec<Edit> {
+    let mut index = 0;
+    while let Some(edit) = edits.get(index) {
+        if edits
+            .iter()
+            .skip(index + 1)
+            .any(|later| later.name() == edit.name())
+        {
+            edits.remove(index);
+        } else {
+            index += 1;
+        }
+    }
+    edits
+}

@@ -1,0 +1,367 @@
+//! Reads JSON into wire types and reports every problem at once, each with its path.
+//!
+//! Serde's derived readers stop at the first problem, and a tree of values would stay in the memory of a VM that never shrinks. So an
+//! object is read as a list of its fields' raw texts, each of which is then read by itself: one bad field hides no other, and nothing
+//! is copied that is not kept.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use crate::error::ConfigError;
+
+/// Where in the document a value stands.
+#[derive(Clone, Copy)]
+pub(crate) enum Path<'p> {
+    Root,
+    Field(&'p Path<'p>, &'p str),
+    Item(&'p Path<'p>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root => Ok(()),
+            Path::Field(Path::Root, name) => f.write_str(name),
+            Path::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Path::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// One value, its place, and where its problems go.
+pub(crate) struct Node<'a, 'p> {
+    pub raw: &'a RawValue,
+    pub path: Path<'p>,
+    pub problems: &'p mut Vec<ConfigError>,
+}
+
+/// A wire type. `None` means that a problem was reported.
+pub(crate) trait Read: Sized {
+    fn read(node: Node<'_, '_>) -> Option<Self>;
+}
+
+impl<'a> Node<'a, '_> {
+    /// Reports that this value is something else than `expected`.
+    pub fn refuse<T>(self, expected: impl Into<String>) -> Option<T> {
+        let found = describe(self.raw.get());
+        self.problems
+            .push(ConfigError::new(self.path, found, expected));
+        None
+    }
+
+    /// As [`Node::refuse`], with a hint.
+    pub fn refuse_with<T>(self, expected: impl Into<String>, hint: impl Into<String>) -> Option<T> {
+        let found = describe(self.raw.get());
+        self.problems
+            .push(ConfigError::new(self.path, found, expected).hint(hint));
+        None
+    }
+
+    /// Whether the value is a JSON text.
+    pub fn is_text(&self) -> bool {
+        self.raw.get().starts_with('"')
+    }
+
+    /// Whether the value is a JSON object.
+    pub fn is_object(&self) -> bool {
+        self.raw.get().starts_with('{')
+    }
+
+    /// The text, when the value is one.
+    pub fn text(&self) -> Option<String> {
+        serde_json::from_str(self.raw.get()).ok()
+    }
+}
+
+impl Read for String {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        match node.text() {
+            Some(text) => Some(text),
+            None => node.refuse("a text"),
+        }
+    }
+}
+
+impl Read for bool {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        match node.raw.get() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => node.refuse("`true` or `false`"),
+        }
+    }
+}
+
+/// The largest integer that survives a protobuf Struct, whose numbers are doubles.
+const LARGEST_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// Reads a whole number in a range. `1.0` is `1`: Istio re-spells numbers on their way to the proxy.
+pub(crate) fn whole(node: Node<'_, '_>, least: u32, most: u32) -> Option<u32> {
+    let expected = format!("a whole number from {least} to {most}");
+    match serde_json::from_str::<f64>(node.raw.get()) {
+        Ok(number) if number.abs() > LARGEST_INTEGER => node.refuse_with(
+            expected,
+            "integers above 2^53 change on their way to the proxy",
+        ),
+        Ok(number)
+            if number.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(&number) =>
+        {
+            // In range and without a fraction, so the cast is exact.
+            Some(number as u32)
+        }
+        _ => node.refuse(expected),
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(node.raw.get()) else {
+            return node.refuse("a list");
+        };
+        let mut whole = true;
+        let mut list = Vec::with_capacity(items.len());
+        for (index, raw) in items.into_iter().enumerate() {
+            let item = T::read(Node {
+                raw,
+                path: Path::Item(&node.path, index),
+                problems: node.problems,
+            });
+            match item {
+                Some(item) => list.push(item),
+                None => whole = false,
+            }
+        }
+        whole.then_some(list)
+    }
+}
+
+/// An object being read, field by field.
+pub(crate) struct Fields<'a, 'p> {
+    pub path: Path<'p>,
+    pub problems: &'p mut Vec<ConfigError>,
+    left: Vec<(String, &'a RawValue)>,
+    known: Vec<&'static str>,
+}
+
+impl<'a, 'p> Fields<'a, 'p> {
+    /// Opens an object; a name that stands twice is a problem.
+    pub fn open(node: Node<'a, 'p>) -> Option<Self> {
+        let Ok(Raw(left)) = serde_json::from_str::<Raw<'a>>(node.raw.get()) else {
+            return node.refuse("an object");
+        };
+        for (index, (name, _)) in left.iter().enumerate() {
+            if left.iter().take(index).any(|(other, _)| other == name) {
+                let path = Path::Field(&node.path, name);
+                node.problems
+                    .push(ConfigError::new(path, "the field twice", "it once"));
+            }
+        }
+        Some(Self {
+            path: node.path,
+            problems: node.problems,
+            left,
+            known: Vec::new(),
+        })
+    }
+
+    /// The raw value of a field, which counts as read.
+    pub fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
+        self.known.push(name);
+        let index = self.left.iter().position(|(field, _)| field == name)?;
+        Some(self.left.remove(index).1)
+    }
+
+    /// Reads a field by `read`; `None` when it is absent or has a problem.
+    pub fn with<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Node<'_, '_>) -> Option<T>,
+    ) -> Option<T> {
+        let raw = self.raw(name)?;
+        read(Node {
+            raw,
+            path: Path::Field(&self.path, name),
+            problems: self.problems,
+        })
+    }
+
+    /// Reads a field that may be absent.
+    pub fn optional<T: Read>(&mut self, name: &'static str) -> Option<T> {
+        self.with(name, T::read)
+    }
+
+    /// Reads a field; its absence is a problem.
+    pub fn required<T: Read>(&mut self, name: &'static str) -> Option<T> {
+        self.required_with(name, T::read)
+    }
+
+    /// Reads a field by `read`; its absence is a problem.
+    pub fn required_with<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Node<'_, '_>) -> Option<T>,
+    ) -> Option<T> {
+        if !self.has(name) {
+            self.problem(name, "nothing", "the field, which has no default");
+        }
+        self.with(name, read)
+    }
+
+    /// Whether a field that was not read yet is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.left.iter().any(|(field, _)| field == name)
+    }
+
+    /// Reports a problem of a field.
+    pub fn problem(
+        &mut self,
+        field: &str,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> &mut ConfigError {
+        self.problems.push(ConfigError::new(
+            Path::Field(&self.path, field),
+            found,
+            expected,
+        ));
+        let last = self.problems.len() - 1;
+        #[expect(clippy::indexing_slicing, reason = "pushed on the line above")]
+        &mut self.problems[last]
+    }
+
+    /// Reports what was not asked for.
+    pub fn finish(self) {
+        for (name, _) in &self.left {
+            if self.known.iter().any(|known| known == name) {
+                continue;
+            }
+            let mut problem = ConfigError::new(
+                Path::Field(&self.path, name),
+                "an unknown field",
+                format!("one of {}", list(&self.known)),
+            );
+            if let Some(near) = nearest(name, &self.known) {
+                problem = problem.hint(format!("did you mean `{near}`?"));
+            }
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// Names in backticks, with commas.
+pub(crate) fn list(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Reads one of a closed list of names.
+pub(crate) fn choice<T: Copy>(node: Node<'_, '_>, names: &[(&'static str, T)]) -> Option<T> {
+    let text = node.text();
+    let found = names
+        .iter()
+        .find(|(name, _)| Some(*name) == text.as_deref())
+        .map(|(_, value)| *value);
+    if found.is_some() {
+        return found;
+    }
+    let known = names.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let expected = format!("one of {}", list(&known));
+    match text.as_deref().and_then(|text| nearest(text, &known)) {
+        Some(near) => node.refuse_with(expected, format!("did you mean `{near}`?")),
+        None => node.refuse(expected),
+    }
+}
+
+/// A short description of a value for a message: its kind, and its text when that is short.
+pub(crate) fn describe(raw: &str) -> String {
+    const LONGEST: usize = 60;
+    let short = |text: &str| {
+        let mut cut: String = text.chars().take(LONGEST).collect();
+        if cut.len() < text.len() {
+            cut.push('…');
+        }
+        cut
+    };
+    match raw.as_bytes().first() {
+        Some(b'{') => "an object".to_owned(),
+        Some(b'[') => "a list".to_owned(),
+        Some(b'n') => "nothing (null)".to_owned(),
+        Some(b'"') => match serde_json::from_str::<String>(raw) {
+            Ok(text) if text.is_empty() => "an empty text".to_owned(),
+            Ok(text) => format!("`{}`", short(&text.replace(char::is_control, "\u{fffd}"))),
+            Err(_) => "a text".to_owned(),
+        },
+        _ => format!("`{}`", short(raw)),
+    }
+}
+
+/// The known name that `name` is a slip of, if it is one: the same but for case, or at most two letters away.
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    known
+        .iter()
+        .map(|candidate| {
+            (
+                distance(&name.to_ascii_lowercase(), &candidate.to_ascii_lowercase()),
+                *candidate,
+            )
+        })
+        .min()
+        .filter(|(distance, candidate)| *distance <= 2 && *distance < candidate.len())
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance in bytes, for short names.
+fn distance(left: &str, right: &str) -> usize {
+    let right = right.as_bytes();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, l) in left.bytes().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, r) in right.iter().enumerate() {
+            let at =
+                |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let swap = at(&row, j) + usize::from(l != *r);
+            next.push(swap.min(at(&row, j + 1) + 1).min(at(&next, j) + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+/// The fields of an object in their order, doubles included.
+struct Raw<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> serde::de::Visitor<'de> for Visitor<'a> {
+            type Value = Raw<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: serde::de::MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> Result<Self::Value, M::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Raw(fields))
+            }
+        }
+        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+    }
+}
+
+/// The fields of an object, for those who walk values that have no schema.
+pub(crate) fn members(raw: &RawValue) -> Option<Vec<(String, &RawValue)>> {
+    serde_json::from_str::<Raw<'_>>(raw.get())
+        .ok()
+        .map(|raw| raw.0)
+}

@@ -1,0 +1,159 @@
+//! Why a request was refused: a closed list whose labels are API (metrics, access logs, reports).
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $status:literal,)*) => {
+        /// Why a request was refused. [`Reason::label`] is stable.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The stable name.
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// The HTTP status of the refusal.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// What stands in the details of Envoy's local reply (`%RESPONSE_CODE_DETAILS%`).
+            pub const fn details(self) -> &'static str {
+                match self { $(Self::$name => concat!("kyma_istio_header_policy{", stringify!($name), "}"),)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The chain is over a limit.
+    ChainTooLong = 400,
+    /// An element of the chain is no address.
+    ChainMalformed = 400,
+    /// The peer is no trusted proxy.
+    UntrustedPeer = 403,
+    /// Fewer trusted proxies than due.
+    TooFewHops = 400,
+    /// More trusted proxies than due.
+    TooManyHops = 400,
+    /// The `forwarded` header tells of another chain.
+    ForwardedConflict = 400,
+    /// Every element is a trusted proxy.
+    AllTrusted = 403,
+    /// The client's address is private.
+    PrivateClient = 403,
+    /// The client is on the deny list, or not on the allow list.
+    ClientDenied = 403,
+    /// There are lists and the client is unknown.
+    ClientUnknown = 403,
+    /// Where the proxy stands could not be told.
+    PositionUnknown = 403,
+    /// The path could be read in two ways.
+    PathAmbiguous = 400,
+    /// A rule lets nobody in.
+    RuleDenied = 403,
+    /// There is no token.
+    MissingToken = 401,
+    /// There are differing tokens.
+    SeveralTokens = 400,
+    /// The token is over its size.
+    TokenTooLarge = 401,
+    /// The token is no JWS in compact form (RFC 7515 section 7.1).
+    TokenMalformed = 401,
+    /// No key is pinned to the token's algorithm.
+    AlgorithmNotAllowed = 401,
+    /// The token has a critical header that is not understood (RFC 7515 section 4.1.11).
+    CriticalHeader = 401,
+    /// The token's `typ` is not accepted.
+    TypeNotAccepted = 401,
+    /// No key fits, or more than one.
+    KeyNotFound = 401,
+    /// The signature is wrong.
+    SignatureInvalid = 401,
+    /// The signature could not be checked.
+    SignatureUnchecked = 401,
+    /// No provider has this issuer, or not at this place.
+    IssuerNotTrusted = 401,
+    /// The token is for somebody else.
+    AudienceNotAccepted = 401,
+    /// The subject is not one of those accepted.
+    SubjectNotAccepted = 401,
+    /// The claims can't be read, or one stands twice.
+    ClaimsMalformed = 401,
+    /// The token's time is over.
+    Expired = 401,
+    /// The token has no `exp`.
+    ExpirationMissing = 401,
+    /// The token's time has not come.
+    NotYetValid = 401,
+    /// The token was issued in the future.
+    IssuedInFuture = 401,
+    /// The token lives longer than allowed.
+    LifetimeTooLong = 401,
+    /// The claims don't satisfy the rule.
+    ClaimMismatch = 403,
+    /// The host did not hand over the request.
+    RequestUnreadable = 403,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+impl Reason {
+    /// The error code of RFC 6750 section 3.1 for a challenge; `None` for reasons that need none.
+    pub(crate) const fn challenge(self) -> Challenge {
+        use Reason as R;
+        match self {
+            R::MissingToken => Challenge::Plain,
+            R::SeveralTokens => Challenge::Error("invalid_request"),
+            R::ClaimMismatch => Challenge::Error("insufficient_scope"),
+            R::TokenTooLarge
+            | R::TokenMalformed
+            | R::AlgorithmNotAllowed
+            | R::CriticalHeader
+            | R::TypeNotAccepted
+            | R::KeyNotFound
+            | R::SignatureInvalid
+            | R::SignatureUnchecked
+            | R::IssuerNotTrusted
+            | R::AudienceNotAccepted
+            | R::SubjectNotAccepted
+            | R::ClaimsMalformed
+            | R::Expired
+            | R::ExpirationMissing
+            | R::NotYetValid
+            | R::IssuedInFuture
+            | R::LifetimeTooLong => Challenge::Error("invalid_token"),
+            R::ChainTooLong
+            | R::ChainMalformed
+            | R::UntrustedPeer
+            | R::TooFewHops
+            | R::TooManyHops
+            | R::ForwardedConflict
+            | R::AllTrusted
+            | R::PrivateClient
+            | R::ClientDenied
+            | R::ClientUnknown
+            | R::PositionUnknown
+            | R::PathAmbiguous
+            | R::RuleDenied
+            | R::RequestUnreadable => Challenge::None,
+        }
+    }
+}
+
+/// What a refusal says in `www-authenticate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    None,
+    Plain,
+    Error(&'static str),
+}

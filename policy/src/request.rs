@@ -1,0 +1,92 @@
+//! What the engine is told about a request. The adapter reads it from the host; nothing here is trusted yet.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Where the proxy stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "scenario", derive(serde::Serialize, serde::Deserialize))]
+pub enum Position {
+    /// An ingress gateway: Envoy has appended the direct peer to `x-forwarded-for`.
+    Gateway,
+    /// A sidecar's inbound side: nothing was appended, the peer is known by its mTLS identity.
+    SidecarInbound,
+    /// A sidecar's outbound side: the caller is the workload itself.
+    SidecarOutbound,
+}
+
+impl Position {
+    /// From Istio's node id (`router~…` or `sidecar~…`) and `xds.listener_direction` (1 inbound, 2 outbound). `None` when they don't tell.
+    pub fn detect(node_id: &[u8], direction: Option<i64>) -> Option<Self> {
+        let kind = node_id.split(|b| *b == b'~').next()?;
+        match (kind, direction) {
+            (b"router", _) => Some(Self::Gateway),
+            (b"sidecar", Some(1)) => Some(Self::SidecarInbound),
+            (b"sidecar", Some(2)) => Some(Self::SidecarOutbound),
+            _ => None,
+        }
+    }
+}
+
+/// The other end of the connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Peer<'a> {
+    /// Its address, where it is known from the connection and not from a header.
+    pub address: Option<IpAddr>,
+    /// Its SPIFFE id, from a client certificate that the mesh's CA signed.
+    pub identity: Option<&'a [u8]>,
+}
+
+impl Peer<'_> {
+    /// The peer's address from Envoy's `source.address`. With port 0 the address was taken from `x-forwarded-for` and is not the peer's (measured, Envoy 1.40).
+    pub fn address_of(source: &[u8]) -> Option<IpAddr> {
+        let socket: std::net::SocketAddr = std::str::from_utf8(source).ok()?.parse().ok()?;
+        (socket.port() != 0).then(|| socket.ip())
+    }
+}
+
+/// A request at its headers.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// All headers in their order, pseudo headers included, names in lower case, values as they came.
+    pub headers: &'a [(&'a [u8], &'a [u8])],
+    /// The other end of the connection.
+    pub peer: Peer<'a>,
+    /// Where the proxy stands, when the policy does not say so itself.
+    pub position: Option<Position>,
+    /// Whether the connection from the peer is TLS.
+    pub tls: bool,
+    /// The time since 1970.
+    pub now: Duration,
+}
+
+impl<'a> Request<'a> {
+    /// The values of a header, in order. `name` is in lower case.
+    pub(crate) fn all(&self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.headers
+            .iter()
+            .filter(move |(header, _)| *header == name.as_bytes())
+            .map(|(_, value)| *value)
+    }
+
+    /// The first value of a header.
+    pub(crate) fn first(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers
+            .iter()
+            .find(|(header, _)| *header == name.as_bytes())
+            .map(|(_, value)| *value)
+    }
+}
+
+/// What the adapter has to read beside the headers. Every property costs a call into the host, so only what the compiled policy looks at is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// [`Request::position`].
+    pub position: bool,
+    /// [`Peer::identity`].
+    pub identity: bool,
+    /// [`Peer::address`].
+    pub address: bool,
+    /// [`Request::tls`].
+    pub tls: bool,
+}

@@ -1,0 +1,276 @@
+//! `spec.jwt`, compiled: which rule judges a request, and whether its token satisfies it.
+
+use std::sync::Arc;
+
+use crate::config::{self, Access, AmbiguousPath, Location, Preflight, Provider, TokenAfter};
+use crate::decision::{Edit, RuleRef, Trace};
+use crate::error::ConfigError;
+use crate::jwt::{Located, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
+use crate::path::Path;
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::rules::{CompiledRule, Target, Terms, holds};
+
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    providers: Vec<Provider>,
+    /// Every place where any provider's tokens may stand.
+    locations: Vec<Location>,
+    /// For each provider a bit for each of its places.
+    places: Vec<u64>,
+    rules: Vec<CompiledRule>,
+    otherwise: Terms,
+    refuse_ambiguous: bool,
+    pass_preflight: bool,
+    longest_token: usize,
+}
+
+/// As many providers, or places for tokens, as there are bits.
+const MOST: usize = 64;
+
+impl Tokens {
+    pub fn compile(wire: config::Jwt) -> Result<Self, ConfigError> {
+        let mut locations: Vec<Location> = Vec::new();
+        for location in wire
+            .providers
+            .iter()
+            .flat_map(|provider| &provider.locations)
+        {
+            if !locations.contains(location) {
+                locations.push(location.clone());
+            }
+        }
+        for (field, count) in [
+            ("providers", wire.providers.len()),
+            ("providers[*].from…", locations.len()),
+        ] {
+            if count > MOST {
+                return Err(ConfigError::new(
+                    format!("spec.jwt.{field}"),
+                    format!("{count} of them"),
+                    format!("at most {MOST}"),
+                ));
+            }
+        }
+        let bits = |provider: &Provider| {
+            (0..)
+                .zip(&locations)
+                .filter(|(_, location)| provider.locations.contains(location))
+                .fold(0, |bits, (place, _): (u32, _)| bits | 1 << place)
+        };
+        let places: Vec<u64> = wire.providers.iter().map(bits).collect();
+        let terms = |access: Access, names: &[String], claims, shadow| {
+            let mut terms = Terms {
+                access,
+                providers: 0,
+                places: 0,
+                claims,
+                shadow,
+            };
+            for (index, (provider, places)) in wire.providers.iter().zip(&places).enumerate() {
+                if names.is_empty() || names.contains(&provider.name) {
+                    terms.providers |= 1 << index;
+                    terms.places |= places;
+                }
+            }
+            terms
+        };
+        let rules = wire
+            .rules
+            .iter()
+            .map(|rule| {
+                CompiledRule::new(
+                    rule,
+                    terms(
+                        rule.access,
+                        &rule.providers,
+                        rule.claims.clone(),
+                        rule.shadow,
+                    ),
+                )
+            })
+            .collect::<Vec<_>>();
+        Ok(Self {
+            otherwise: terms(wire.otherwise, &[], Vec::new(), false),
+            refuse_ambiguous: wire.ambiguous_path == AmbiguousPath::Reject
+                && rules.iter().any(CompiledRule::looks_at_paths),
+            pass_preflight: wire.preflight == Preflight::Pass,
+            longest_token: wire
+                .providers
+                .iter()
+                .map(|provider| provider.max_token_bytes as usize)
+                .max()
+                .unwrap_or(0),
+            rules,
+            places,
+            locations,
+            providers: wire.providers,
+        })
+    }
+
+    /// Every header that verified claims may be written to.
+    pub fn emitted(&self) -> impl Iterator<Item = &str> {
+        self.providers.iter().flat_map(|provider| {
+            let claims = provider
+                .claims_to_headers
+                .iter()
+                .map(|emitted| &emitted.header);
+            claims
+                .chain(&provider.payload_header)
+                .map(config::HeaderName::as_str)
+        })
+    }
+
+    pub fn rule_name(&self, rule: RuleRef) -> Option<&str> {
+        match rule {
+            RuleRef::Rule(index) => self.rules.get(index)?.name.as_deref(),
+            RuleRef::Otherwise => Some("otherwise"),
+            RuleRef::Preflight => Some("preflight"),
+        }
+    }
+
+    pub fn provider_name(&self, index: usize) -> Option<&str> {
+        self.providers
+            .get(index)
+            .map(|provider| provider.name.as_str())
+    }
+
+    /// Judges the request's token. `Ok(Some(reason))`: a shadowed rule would have refused.
+    pub fn judge(
+        &self,
+        request: &Request<'_>,
+        known: &mut VerifiedTokens,
+        verify: &dyn Verify,
+        changes: &mut Vec<Edit>,
+        trace: &mut Trace,
+    ) -> Result<Option<Reason>, Reason> {
+        if self.pass_preflight && is_preflight(request) {
+            trace.rule = Some(RuleRef::Preflight);
+            return Ok(None);
+        }
+        if self.refuse_ambiguous && Path::of(request.first(":path").unwrap_or_default()).ambiguous()
+        {
+            return Err(Reason::PathAmbiguous);
+        }
+        let target = Target::of(request);
+        let matching = self
+            .rules
+            .iter()
+            .enumerate()
+            .find(|(_, rule)| rule.matches(&target));
+        let (rule, terms) = matching
+            .map_or((RuleRef::Otherwise, &self.otherwise), |(index, rule)| {
+                (RuleRef::Rule(index), &rule.terms)
+            });
+        trace.rule = Some(rule);
+        let before = changes.len();
+        match self.satisfy(terms, request, known, verify, changes, trace) {
+            Err(reason) if terms.shadow => {
+                changes.truncate(before);
+                Ok(Some(reason))
+            }
+            other => other.map(|()| None),
+        }
+    }
+
+    fn satisfy(
+        &self,
+        terms: &Terms,
+        request: &Request<'_>,
+        known: &mut VerifiedTokens,
+        verify: &dyn Verify,
+        changes: &mut Vec<Edit>,
+        trace: &mut Trace,
+    ) -> Result<(), Reason> {
+        match terms.access {
+            Access::Open => return Ok(()),
+            Access::Deny => return Err(Reason::RuleDenied),
+            Access::Require | Access::Optional => {}
+        }
+        let (token, found) = match Located::find(request, &self.locations, terms.places) {
+            Located::One { token, places } => (token, places),
+            Located::Several => return Err(Reason::SeveralTokens),
+            Located::Nothing if terms.access == Access::Optional => return Ok(()),
+            Located::Nothing => return Err(Reason::MissingToken),
+        };
+        let verified = match known.get(&token, request.now) {
+            Some(verified) => {
+                trace.cached = true;
+                verified
+            }
+            None => {
+                let verified = Arc::new(self.verify(&token, terms, found, request, verify)?);
+                known.keep(&token, &verified);
+                verified
+            }
+        };
+        // The cache knows nothing of rules and places, so both are checked for every request.
+        let provider = self
+            .providers
+            .get(verified.provider)
+            .ok_or(Reason::IssuerNotTrusted)?;
+        if !self.accepts(verified.provider, terms, found) {
+            return Err(Reason::IssuerNotTrusted);
+        }
+        trace.provider = Some(verified.provider);
+        if !terms
+            .claims
+            .iter()
+            .all(|test| holds(test, &verified.claims))
+        {
+            return Err(Reason::ClaimMismatch);
+        }
+        changes.extend(verified.edits.iter().cloned());
+        if provider.token == TokenAfter::Remove {
+            remove(request, &self.locations, found, changes);
+        }
+        Ok(())
+    }
+
+    /// Whether a provider counts for these terms and its tokens may stand in each of these places.
+    fn accepts(&self, provider: usize, terms: &Terms, found: u64) -> bool {
+        let allowed = self.places.get(provider).copied().unwrap_or(0);
+        terms.providers & (1 << provider) != 0 && found & !allowed == 0
+    }
+
+    fn verify(
+        &self,
+        token: &[u8],
+        terms: &Terms,
+        found: u64,
+        request: &Request<'_>,
+        verify: &dyn Verify,
+    ) -> Result<Verified, Reason> {
+        if token.len() > self.longest_token {
+            return Err(Reason::TokenTooLarge);
+        }
+        let unverified = Unverified::parse(token)?;
+        let issuer = unverified
+            .claimed_issuer()
+            .ok_or(Reason::IssuerNotTrusted)?;
+        let named = self
+            .providers
+            .iter()
+            .enumerate()
+            .find(|(_, provider)| provider.issuer == issuer);
+        let (index, provider) = named
+            .filter(|(index, _)| self.accepts(*index, terms, found))
+            .ok_or(Reason::IssuerNotTrusted)?;
+        if token.len() > provider.max_token_bytes as usize {
+            return Err(Reason::TokenTooLarge);
+        }
+        let claims = unverified.verify(provider, request.now, verify)?;
+        Ok(Verified {
+            provider: index,
+            edits: edits(provider, &claims),
+            claims,
+        })
+    }
+}
+
+/// A CORS preflight carries no credentials (Fetch standard, "CORS protocol and credentials"), so it can only be let through to whoever answers it.
+fn is_preflight(request: &Request<'_>) -> bool {
+    request.first(":method") == Some(b"OPTIONS")
+        && request.first("origin").is_some()
+        && request.first("access-control-request-method").is_some()
+}
