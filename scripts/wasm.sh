@@ -66,7 +66,7 @@ elif has_debian_set || { install_debian_set && has_debian_set; }; then
     cargo=/usr/bin/cargo
     rustc=/usr/bin/rustc
     export RUSTC=$rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld
-    build+=(-Zbuild-std=std,panic_abort)
+    build+=("-Zbuild-std=std,panic_abort")
 else
     say "no $triple standard library: run \`rustup target add $triple\`"
     exit 1

@@ -38,7 +38,7 @@ pub struct Case {
     pub host: String,
     /// As the client sends them.
     #[serde(default)]
-    pub headers: Vec<(String, HeaderValue)>,
+    pub headers: Vec<(String, CaseValue)>,
     /// Put where `{{name}}` stands.
     #[serde(default)]
     pub tokens: BTreeMap<String, Token>,
@@ -117,9 +117,9 @@ pub enum ExpectedHeader {
     /// Absent.
     Absent(()),
     /// Once.
-    Once(HeaderValue),
+    Once(CaseValue),
     /// As often as listed, in order.
-    Several(Vec<HeaderValue>),
+    Several(Vec<CaseValue>),
 }
 
 impl Case {
@@ -132,31 +132,59 @@ impl Case {
     /// The request, with `tokens` put in place.
     #[must_use]
     pub fn scenario(&self, tokens: &BTreeMap<String, String>, now: f64) -> Scenario {
-        let default_peer = (self.position == Some(Position::Gateway)).then(|| IpAddr::from([192, 0, 2, 1]));
+        let position = self.position.unwrap_or(Position::Gateway);
+        let default_peer = (position == Position::Gateway).then(|| IpAddr::from([192, 0, 2, 1]));
         let mut headers = vec![("host".to_owned(), HeaderValue::Text(self.host.clone()))];
-        headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), fill(value, tokens))));
+        headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), value.fill(tokens))));
         Scenario {
             id: None,
-            position: self.position,
+            position,
             peer: self.peer.or(default_peer),
             peer_identity: self.peer_identity.clone(),
             tls: self.tls.unwrap_or(self.peer_identity.is_some()),
             method: self.method.clone(),
-            path: fill_text(&self.path, tokens),
+            path: fill(&self.path, tokens),
             headers,
             now: Some(now),
         }
     }
 }
 
-fn fill(value: &HeaderValue, tokens: &BTreeMap<String, String>) -> HeaderValue {
-    match value {
-        HeaderValue::Text(text) => HeaderValue::Text(fill_text(text, tokens)),
-        other => other.clone(),
+/// A header's value as a case writes it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum CaseValue {
+    /// A long text.
+    Repeated {
+        /// What is repeated.
+        repeat: String,
+        /// How often.
+        times: usize,
+        /// What stands behind it.
+        #[serde(default)]
+        end: String,
+    },
+    /// Text or bytes.
+    Plain(HeaderValue),
+}
+
+impl CaseValue {
+    /// The bytes, as they are expected.
+    #[must_use]
+    pub fn bytes(&self, tokens: &BTreeMap<String, String>) -> Vec<u8> {
+        self.fill(tokens).bytes()
+    }
+
+    fn fill(&self, tokens: &BTreeMap<String, String>) -> HeaderValue {
+        match self {
+            Self::Repeated { repeat, times, end } => HeaderValue::Text(fill(&repeat.repeat(*times), tokens) + &fill(end, tokens)),
+            Self::Plain(HeaderValue::Text(text)) => HeaderValue::Text(fill(text, tokens)),
+            Self::Plain(bytes) => bytes.clone(),
+        }
     }
 }
 
-fn fill_text(text: &str, tokens: &BTreeMap<String, String>) -> String {
+fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
     tokens.iter().fold(text.to_owned(), |text, (name, token)| text.replace(&format!("{{{{{name}}}}}"), token))
 }
 

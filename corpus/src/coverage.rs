@@ -84,7 +84,7 @@ impl fmt::Display for Coverage {
 }
 
 fn anomalies(observed: &Observed) -> Vec<&str> {
-    let trace = observed.explanation.as_ref().and_then(|explanation| explanation.pointer("/trace/anomalies"));
+    let trace = observed.explanation.as_ref().and_then(|explanation| explanation.pointer("/chain/anomalies"));
     trace.and_then(Value::as_array).map(|anomalies| anomalies.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
 }
 

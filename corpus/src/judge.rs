@@ -1,12 +1,12 @@
 //! Compares what came of a case with what must come of it, whole values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::{Case, ExpectedHeader, Outcome};
 use crate::observed::{Observed, by_name, text};
 
-/// Every difference, each a line.
-pub fn judge(case: &Case, observed: &Observed) -> Result<(), Vec<String>> {
+/// Every difference, each a line. `tokens` are put where the expectation names one.
+pub fn judge(case: &Case, tokens: &BTreeMap<String, String>, observed: &Observed) -> Result<(), Vec<String>> {
     let expect = &case.expect;
     let mut wrong = Vec::new();
     let mut compare = |what: &str, expected: &Option<String>, found: &Option<String>| {
@@ -18,32 +18,38 @@ pub fn judge(case: &Case, observed: &Observed) -> Result<(), Vec<String>> {
 
     compare("outcome", &Some(name(expect.outcome)), &Some(name(observed.outcome)));
     compare("status", &expect.status.map(|s| s.to_string()), &observed.status.map(|s| s.to_string()));
-    if expect.outcome == Outcome::Deny || observed.outcome == Outcome::Deny {
-        compare("reason in the reply's details", &expect.reason, &observed.reason);
+    let allowed = expect.outcome == Outcome::Allow;
+    if observed.explanation.is_some() || !allowed {
+        compare("reason", &expect.reason, &observed.reason_or_shadow().map(str::to_owned));
     }
-    if let Some(explanation) = &observed.explanation {
-        let said = |field: &str| explanation.get(field).and_then(serde_json::Value::as_str).map(str::to_owned);
-        compare("reason", &expect.reason, &said("reason"));
-        compare("client", &expect.client, &said("client"));
-        compare("rule", &expect.rule, &said("rule"));
+    if observed.explanation.is_some() {
+        // A refusal often comes before client or rule are known; where a case names them they are compared.
+        for (field, expected) in [("client", &expect.client), ("rule", &expect.rule)] {
+            if allowed || expected.is_some() {
+                compare(field, expected, &observed.said(field).map(str::to_owned));
+            }
+        }
+        if !allowed {
+            compare("reason in the decision", &expect.reason, &observed.said("reason").map(str::to_owned));
+        }
     }
     for (header, expected) in &expect.reply {
         let found: Vec<&str> = observed.reply.iter().filter(|(n, _)| n.eq_ignore_ascii_case(header)).map(|(_, v)| v.as_str()).collect();
         compare(&format!("reply header {header}"), expected, &(!found.is_empty()).then(|| found.join(", ")));
     }
     if expect.outcome == Outcome::Allow && observed.outcome == Outcome::Allow {
-        wrong.extend(judge_headers(case, observed));
+        wrong.extend(judge_headers(case, tokens, observed));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-fn judge_headers(case: &Case, observed: &Observed) -> Vec<String> {
+fn judge_headers(case: &Case, tokens: &BTreeMap<String, String>, observed: &Observed) -> Vec<String> {
     let mut expected = by_name(&observed.before);
     for (name, header) in &case.expect.headers {
         let values = match header {
             ExpectedHeader::Absent(()) => Vec::new(),
-            ExpectedHeader::Once(value) => vec![value.bytes()],
-            ExpectedHeader::Several(values) => values.iter().map(policy::HeaderValue::bytes).collect(),
+            ExpectedHeader::Once(value) => vec![value.bytes(tokens)],
+            ExpectedHeader::Several(values) => values.iter().map(|value| value.bytes(tokens)).collect(),
         };
         if values.is_empty() {
             expected.remove(name);
@@ -90,7 +96,7 @@ pub fn disagreements(one: &Observed, other: &Observed) -> Vec<String> {
     compare("status", format!("{:?}", one.status), format!("{:?}", other.status));
     compare("reason", format!("{:?}", one.reason), format!("{:?}", other.reason));
     if let (Some(one), Some(other)) = (&one.explanation, &other.explanation) {
-        for field in ["client", "rule", "reason"] {
+        for field in ["client", "rule", "reason", "shadow"] {
             let said = |explanation: &serde_json::Value| explanation.get(field).cloned().unwrap_or_default().to_string();
             compare(field, said(one), said(other));
         }

@@ -12,7 +12,7 @@ mod suite;
 mod token;
 pub mod yaml;
 
-pub use case::{Case, Depth, Expect, ExpectedHeader, Outcome, PolicyChoice};
+pub use case::{Case, CaseValue, Depth, Expect, ExpectedHeader, Outcome, PolicyChoice};
 pub use coverage::Coverage;
 pub use engine::{Engine, EngineError, Native};
 #[cfg(feature = "wasm")]

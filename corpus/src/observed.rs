@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::case::Outcome;
 
@@ -51,13 +51,15 @@ pub fn text(bytes: &[u8]) -> String {
 }
 
 impl Observed {
-    /// The edits that lead from `before` to `after`, as the reports have them.
+    /// What the decision says of itself: `client`, `rule`, `reason`, `shadow`.
     #[must_use]
-    pub fn edits(&self) -> Vec<Value> {
-        let (before, after) = (by_name(&self.before), by_name(&self.after));
-        let removed = before.keys().filter(|name| !after.contains_key(*name)).map(|name| json!({"remove": name}));
-        let set = after.iter().filter(|(name, values)| before.get(*name) != Some(values));
-        let set = set.map(|(name, values)| json!({"set": [name, values.iter().map(|v| text(v)).collect::<Vec<_>>().join(",")]}));
-        removed.chain(set).collect()
+    pub fn said(&self, field: &str) -> Option<&str> {
+        self.explanation.as_ref()?.get(field)?.as_str()
+    }
+
+    /// The refusal's reason, or on an allow the one that a shadow would have had.
+    #[must_use]
+    pub fn reason_or_shadow(&self) -> Option<&str> {
+        self.reason.as_deref().or_else(|| self.said("shadow"))
     }
 }

@@ -32,6 +32,8 @@ pub struct Ready {
     pub policy: Vec<u8>,
     /// What arrives.
     pub scenario: Scenario,
+    /// The case's tokens, minted.
+    pub tokens: BTreeMap<String, String>,
 }
 
 /// Why a file or a case can't run.
@@ -110,7 +112,7 @@ impl Suite {
         let policy = json!({"apiVersion": policy::API_VERSION, "spec": spec}).to_string().into_bytes();
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
         let scenario = case.scenario(&tokens, now as f64);
-        Ok(Ready { policy, scenario })
+        Ok(Ready { policy, scenario, tokens })
     }
 }
 

@@ -69,7 +69,7 @@ fn run(
             Err(error) => vec![error.to_string()],
             Ok(observed) => {
                 observe(suite, case, &observed);
-                corpus::judge(case, &observed).err().unwrap_or_default()
+                corpus::judge(case, &ready.tokens, &observed).err().unwrap_or_default()
             }
         };
         if !wrong.is_empty() {

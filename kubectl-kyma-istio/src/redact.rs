@@ -1,5 +1,7 @@
 //! Tokens never reach our output: header values that may hold one are replaced.
 
+use serde_json::Value;
+
 /// The value as it may be shown.
 pub fn header(name: &str, value: &str) -> String {
     if is_secret(name) {
@@ -19,6 +21,16 @@ pub fn anything(text: &str) -> String {
         shown.push_str(separator);
     }
     shown
+}
+
+/// A value with every text in it made fit to be shown.
+pub fn json(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(anything(&text)),
+        Value::Array(elements) => elements.into_iter().map(json).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, member)| (name, json(member))).collect(),
+        other => other,
+    }
 }
 
 const REDACTED: &str = "<redacted>";

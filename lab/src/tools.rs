@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use crate::{Error, Result, error::Doing};
@@ -24,10 +25,17 @@ pub fn envoy_binary(version: Option<&str>) -> Result<PathBuf> {
     Ok(PathBuf::from(output(&mut script)?.trim()))
 }
 
-/// The do-nothing filter of `lab/noop-filter`, built when it is not there or not fresh.
+/// The do-nothing filter of `lab/noop-filter`, built by `scripts/wasm.sh` when it is not there or not fresh.
 pub fn noop_wasm() -> Result<PathBuf> {
-    let mut script = Command::new(repository().join("lab/noop-filter/build.sh"));
-    Ok(PathBuf::from(output(&mut script)?.trim()))
+    // One build at a time: tests run side by side, and none may read a module that another is writing.
+    static BUILT: Mutex<bool> = Mutex::new(false);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let root = repository();
+    if !*built {
+        output(Command::new(root.join("scripts/wasm.sh")).arg(root.join("lab/noop-filter")))?;
+        *built = true;
+    }
+    Ok(root.join("out/noop-filter.wasm"))
 }
 
 /// Runs a program to its end and returns what it printed.

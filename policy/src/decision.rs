@@ -83,6 +83,8 @@ pub struct Trace {
     pub provider: Option<usize>,
     /// Whether the token was known from before.
     pub cached: bool,
+    /// Whether the request was left alone: a sidecar's outbound traffic.
+    pub passed: bool,
 }
 
 /// The rule that decided about tokens.

@@ -136,8 +136,15 @@ impl Stream {
             stream,
             action: self.action,
             returned: self.returned,
-            headers_after: self.frozen.as_ref().unwrap_or_else(|| self.request.pairs()).clone(),
-            response_headers_after: self.response.as_ref().map(|headers| headers.pairs().clone()),
+            headers_after: self
+                .frozen
+                .as_ref()
+                .unwrap_or_else(|| self.request.pairs())
+                .clone(),
+            response_headers_after: self
+                .response
+                .as_ref()
+                .map(|headers| headers.pairs().clone()),
             local_reply: self.local_reply.clone(),
             continued: self.continued.clone(),
             reset: self.reset,

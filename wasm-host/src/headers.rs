@@ -8,7 +8,12 @@ pub(crate) struct Headers(Pairs);
 
 impl Headers {
     pub(crate) fn new(pairs: Pairs) -> Headers {
-        Headers(pairs.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
+        Headers(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.to_ascii_lowercase(), value))
+                .collect(),
+        )
     }
 
     pub(crate) fn pairs(&self) -> &Pairs {
@@ -22,7 +27,10 @@ impl Headers {
 
     /// All values of a name, in order.
     pub(crate) fn all(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().filter(move |(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+        self.0
+            .iter()
+            .filter(move |(have, _)| have.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_slice())
     }
 
     pub(crate) fn add(&mut self, name: &[u8], value: &[u8]) {
@@ -41,6 +49,9 @@ impl Headers {
 
     /// The sum of all names and values in bytes: what `proxy_get_header_map_size` answers.
     pub(crate) fn byte_size(&self) -> usize {
-        self.0.iter().flat_map(|(name, value)| [name.len(), value.len()]).sum()
+        self.0
+            .iter()
+            .flat_map(|(name, value)| [name.len(), value.len()])
+            .sum()
     }
 }

@@ -17,7 +17,11 @@ impl Hostile {
 
     /// A host whose call of that name always behaves like this.
     pub fn always(call: &str, behaviour: Behaviour) -> Hostile {
-        Hostile::none().and(Rule { call: call.to_owned(), when: When::Always, behaviour })
+        Hostile::none().and(Rule {
+            call: call.to_owned(),
+            when: When::Always,
+            behaviour,
+        })
     }
 
     /// Adds a rule.
@@ -29,7 +33,10 @@ impl Hostile {
 
     /// What to do with the `nth` call of that name, counted from 1.
     pub(crate) fn behaviour(&self, call: &str, nth: u64) -> Option<&Behaviour> {
-        self.rules.iter().find(|rule| rule.call == call && rule.when.fits(nth)).map(|rule| &rule.behaviour)
+        self.rules
+            .iter()
+            .find(|rule| rule.call == call && rule.when.fits(nth))
+            .map(|rule| &rule.behaviour)
     }
 }
 
@@ -133,8 +140,14 @@ impl Lie {
     pub(crate) fn about_pairs(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
         let broken = |bytes: &[u8]| [&[0xff, 0xfe], bytes].concat();
         let told = match self {
-            Lie::NotUtf8 => pairs.iter().map(|(name, value)| (name.clone(), broken(value))).collect(),
-            Lie::NamesNotUtf8 => pairs.iter().map(|(name, value)| (broken(name), value.clone())).collect(),
+            Lie::NotUtf8 => pairs
+                .iter()
+                .map(|(name, value)| (name.clone(), broken(value)))
+                .collect(),
+            Lie::NamesNotUtf8 => pairs
+                .iter()
+                .map(|(name, value)| (broken(name), value.clone()))
+                .collect(),
             _ => pairs.to_vec(),
         };
         let mut bytes = crate::pairs::encode(&told);

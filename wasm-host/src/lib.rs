@@ -76,7 +76,8 @@ pub use abi::host_call_names;
 pub use hostile::{Behaviour, Hostile, Lie, Rule, When};
 pub use module::{LoadError, Module};
 pub use outcome::{
-    Callout, Configured, Effects, Event, LocalReply, Metric, MetricKind, Outcome, Pairs, StreamId, Trap, TrapKind,
+    Callout, Configured, Effects, Event, LocalReply, Metric, MetricKind, Outcome, Pairs, StreamId,
+    Trap, TrapKind,
 };
 pub use property::{Properties, decode_map, encode_map};
 pub use request::{CalloutResponse, Request, Response};

@@ -61,14 +61,20 @@ impl<'a> Host<'a> {
     pub(crate) fn read(&mut self, pointer: u32, size: u32) -> Result<Vec<u8>, Fault> {
         self.charge(size as usize)?;
         let memory = self.memory()?;
-        let end = (pointer as usize).checked_add(size as usize).ok_or(Status::InvalidMemoryAccess)?;
-        let bytes = memory.data(self.caller.as_context()).get(pointer as usize..end);
+        let end = (pointer as usize)
+            .checked_add(size as usize)
+            .ok_or(Status::InvalidMemoryAccess)?;
+        let bytes = memory
+            .data(self.caller.as_context())
+            .get(pointer as usize..end);
         Ok(bytes.ok_or(Status::InvalidMemoryAccess)?.to_vec())
     }
 
     pub(crate) fn read_u32(&mut self, pointer: u32) -> Result<u32, Fault> {
         let bytes = self.read(pointer, 4)?;
-        let bytes = bytes.first_chunk::<4>().ok_or(Status::InvalidMemoryAccess)?;
+        let bytes = bytes
+            .first_chunk::<4>()
+            .ok_or(Status::InvalidMemoryAccess)?;
         Ok(u32::from_le_bytes(*bytes))
     }
 
@@ -113,7 +119,12 @@ impl<'a> Host<'a> {
     }
 
     /// Gives a header map as the result of the call. Without entries it is no bytes at all, as in Envoy.
-    pub(crate) fn give_pairs(&mut self, pairs: &[(Vec<u8>, Vec<u8>)], pointer_out: u32, size_out: u32) -> Answer {
+    pub(crate) fn give_pairs(
+        &mut self,
+        pairs: &[(Vec<u8>, Vec<u8>)],
+        pointer_out: u32,
+        size_out: u32,
+    ) -> Answer {
         let told = match &self.lie {
             Some(lie) => lie.about_pairs(pairs),
             None if pairs.is_empty() => Vec::new(),
@@ -149,7 +160,10 @@ impl<'a> Host<'a> {
         if let Some(memory) = self.caller.data().memory {
             return Ok(memory);
         }
-        let memory = self.caller.get_export("memory").and_then(Extern::into_memory);
+        let memory = self
+            .caller
+            .get_export("memory")
+            .and_then(Extern::into_memory);
         self.caller.data_mut().memory = memory;
         memory.ok_or(Status::InvalidMemoryAccess.into())
     }
@@ -160,7 +174,9 @@ impl<'a> Host<'a> {
         }
         for name in ["proxy_on_memory_allocate", "malloc"] {
             let found = self.caller.get_export(name).and_then(Extern::into_func);
-            if let Some(allocate) = found.and_then(|found| found.typed(self.caller.as_context()).ok()) {
+            if let Some(allocate) =
+                found.and_then(|found| found.typed(self.caller.as_context()).ok())
+            {
                 self.caller.data_mut().allocate = Some(allocate.clone());
                 return Ok(allocate);
             }
@@ -173,7 +189,10 @@ impl<'a> Host<'a> {
         let state = self.caller.data_mut();
         state.host_bytes = state.host_bytes.saturating_add(bytes);
         if state.host_bytes > state.settings.limits.host_bytes_per_call {
-            let message = format!("more than {} bytes were copied in one call", state.settings.limits.host_bytes_per_call);
+            let message = format!(
+                "more than {} bytes were copied in one call",
+                state.settings.limits.host_bytes_per_call
+            );
             return Err(Stop::fault(TrapKind::HostBytesLimit, message));
         }
         Ok(())

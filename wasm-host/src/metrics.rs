@@ -19,12 +19,25 @@ impl Metrics {
             2 => MetricKind::Histogram,
             _ => return Err(Status::BadArgument),
         };
-        let known = self.defined.iter().position(|(have, metric)| have == name && metric.kind == kind);
+        let known = self
+            .defined
+            .iter()
+            .position(|(have, metric)| have == name && metric.kind == kind);
         let index = known.unwrap_or(self.defined.len());
         if known.is_none() {
-            self.defined.push((name.to_vec(), Metric { kind, value: 0, samples: Vec::new() }));
+            self.defined.push((
+                name.to_vec(),
+                Metric {
+                    kind,
+                    value: 0,
+                    samples: Vec::new(),
+                },
+            ));
         }
-        u32::try_from(index).ok().and_then(|index| index.checked_add(1)).ok_or(Status::InternalFailure)
+        u32::try_from(index)
+            .ok()
+            .and_then(|index| index.checked_add(1))
+            .ok_or(Status::InternalFailure)
     }
 
     /// A counter takes positive offsets only, a gauge stops at zero, a histogram takes none.
@@ -33,7 +46,9 @@ impl Metrics {
         match metric.kind {
             MetricKind::Counter if offset <= 0 => return Err(Status::BadArgument),
             MetricKind::Histogram => return Err(Status::BadArgument),
-            MetricKind::Counter | MetricKind::Gauge => metric.value = metric.value.saturating_add_signed(offset),
+            MetricKind::Counter | MetricKind::Gauge => {
+                metric.value = metric.value.saturating_add_signed(offset)
+            }
         }
         Ok(())
     }
@@ -54,7 +69,11 @@ impl Metrics {
 
     pub(crate) fn value(&mut self, id: u32) -> Result<u64, Status> {
         let metric = self.metric(id)?;
-        if metric.kind == MetricKind::Histogram { Err(Status::BadArgument) } else { Ok(metric.value) }
+        if metric.kind == MetricKind::Histogram {
+            Err(Status::BadArgument)
+        } else {
+            Ok(metric.value)
+        }
     }
 
     pub(crate) fn by_name(&self) -> BTreeMap<String, Metric> {
@@ -66,6 +85,9 @@ impl Metrics {
 
     fn metric(&mut self, id: u32) -> Result<&mut Metric, Status> {
         let index = id.checked_sub(1).ok_or(Status::NotFound)?;
-        self.defined.get_mut(index as usize).map(|(_, metric)| metric).ok_or(Status::NotFound)
+        self.defined
+            .get_mut(index as usize)
+            .map(|(_, metric)| metric)
+            .ok_or(Status::NotFound)
     }
 }

@@ -23,13 +23,17 @@ struct Loaded {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A component, which no proxy-wasm host loads.
-    #[error("found a wasm component, expected a core module: build a cdylib for wasm32-unknown-unknown or wasm32-wasip1")]
+    #[error(
+        "found a wasm component, expected a core module: build a cdylib for wasm32-unknown-unknown or wasm32-wasip1"
+    )]
     Component,
     /// No valid wasm.
     #[error("not a valid wasm module")]
     Invalid(#[source] wasmtime::Error),
     /// No ABI marker.
-    #[error("no export named `proxy_abi_version_0_2_1` or of an earlier ABI: not a proxy-wasm module")]
+    #[error(
+        "no export named `proxy_abi_version_0_2_1` or of an earlier ABI: not a proxy-wasm module"
+    )]
     NoAbiVersion,
     /// No memory that the host could use.
     #[error("no exported memory named `memory`")]
@@ -79,12 +83,25 @@ impl Module {
             return Err(LoadError::NoMemory);
         }
 
-        let imports = module.imports().map(|import| format!("{}.{}", import.module(), import.name())).collect();
-        let exports = module.exports().map(|export| export.name().to_owned()).collect();
+        let imports = module
+            .imports()
+            .map(|import| format!("{}.{}", import.module(), import.name()))
+            .collect();
+        let exports = module
+            .exports()
+            .map(|export| export.name().to_owned())
+            .collect();
         let mut linker = Linker::new(&engine);
         abi::link(&mut linker).map_err(LoadError::Engine)?;
-        let instance = linker.instantiate_pre(&module).map_err(LoadError::ImportType)?;
-        Ok(Module(Arc::new(Loaded { instance, abi, imports, exports })))
+        let instance = linker
+            .instantiate_pre(&module)
+            .map_err(LoadError::ImportType)?;
+        Ok(Module(Arc::new(Loaded {
+            instance,
+            abi,
+            imports,
+            exports,
+        })))
     }
 
     /// The ABI that the module was built for: the newest of its markers.
@@ -109,6 +126,10 @@ impl Module {
 
 impl std::fmt::Debug for Module {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Module").field("abi", &self.0.abi).field("exports", &self.0.exports).finish()
+        formatter
+            .debug_struct("Module")
+            .field("abi", &self.0.abi)
+            .field("exports", &self.0.exports)
+            .finish()
     }
 }

@@ -93,7 +93,9 @@ impl Effects {
         }
         self.callouts.extend(later.callouts);
         self.shared_data.extend(later.shared_data);
-        self.route_cache_cleared = self.route_cache_cleared.saturating_add(later.route_cache_cleared);
+        self.route_cache_cleared = self
+            .route_cache_cleared
+            .saturating_add(later.route_cache_cleared);
         self.hostile = self.hostile.saturating_add(later.hostile);
         self.trap = self.trap.take().or(later.trap);
     }
@@ -186,7 +188,11 @@ pub struct Trap {
 
 impl fmt::Display for Trap {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?} in `{}`: {}", self.kind, self.during, self.message)
+        write!(
+            formatter,
+            "{:?} in `{}`: {}",
+            self.kind, self.during, self.message
+        )
     }
 }
 

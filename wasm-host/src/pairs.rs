@@ -72,7 +72,10 @@ mod tests {
     #[test]
     fn sizes_that_lie_are_refused() {
         assert_eq!(decode(&[255, 255, 255, 255]), None);
-        assert_eq!(decode(&[1, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(
+            decode(&[1, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0]),
+            None
+        );
         assert_eq!(decode(&[1, 0, 0]), None);
     }
 

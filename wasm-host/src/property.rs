@@ -73,14 +73,26 @@ pub(crate) fn from_request(path: &[u8], headers: &Headers) -> Option<Vec<u8>> {
     if let Some(header) = name.strip_prefix(b"headers\0") {
         // The attribute joins repeated lines, unlike the single-value getter.
         let values: Vec<&[u8]> = headers.all(header).collect();
-        return if values.is_empty() { None } else { Some(values.join(&b","[..])) };
+        return if values.is_empty() {
+            None
+        } else {
+            Some(values.join(&b","[..]))
+        };
     }
     let header = |name: &str| headers.first(name.as_bytes());
-    let split = |path: &[u8]| path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
+    let split = |path: &[u8]| {
+        path.iter()
+            .position(|byte| *byte == b'?')
+            .unwrap_or(path.len())
+    };
     match name {
         b"path" => header(":path").map(<[u8]>::to_vec),
-        b"url_path" => header(":path").and_then(|path| path.get(..split(path))).map(<[u8]>::to_vec),
-        b"query" => header(":path").and_then(|path| path.get(split(path).saturating_add(1)..)).map(<[u8]>::to_vec),
+        b"url_path" => header(":path")
+            .and_then(|path| path.get(..split(path)))
+            .map(<[u8]>::to_vec),
+        b"query" => header(":path")
+            .and_then(|path| path.get(split(path).saturating_add(1)..))
+            .map(<[u8]>::to_vec),
         b"host" => header(":authority").map(<[u8]>::to_vec),
         b"method" => header(":method").map(<[u8]>::to_vec),
         b"scheme" => header(":scheme").map(<[u8]>::to_vec),

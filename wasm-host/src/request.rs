@@ -24,9 +24,17 @@ pub struct Request {
 impl Request {
     /// A request without a body, with the four pseudo headers.
     pub fn new(method: &str, authority: &str, path: &str) -> Request {
-        let pseudo = [(":authority", authority), (":path", path), (":method", method), (":scheme", "http")];
+        let pseudo = [
+            (":authority", authority),
+            (":path", path),
+            (":method", method),
+            (":scheme", "http"),
+        ];
         Request {
-            headers: pseudo.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect(),
+            headers: pseudo
+                .iter()
+                .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+                .collect(),
             body_end: true,
             properties: Properties::new(),
             now: None,
@@ -36,7 +44,8 @@ impl Request {
     /// Adds a header line.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Request {
-        self.headers.push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
+        self.headers
+            .push((name.as_bytes().to_vec(), value.as_ref().to_vec()));
         self
     }
 
@@ -45,8 +54,13 @@ impl Request {
     pub fn join_repeated(mut self, names: &[&str]) -> Request {
         let mut joined = Pairs::with_capacity(self.headers.len());
         for (name, value) in self.headers {
-            let joins = names.iter().any(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
-            match joined.iter_mut().find(|(have, _)| joins && have.eq_ignore_ascii_case(&name)) {
+            let joins = names
+                .iter()
+                .any(|wanted| name.eq_ignore_ascii_case(wanted.as_bytes()));
+            match joined
+                .iter_mut()
+                .find(|(have, _)| joins && have.eq_ignore_ascii_case(&name))
+            {
                 Some((_, first)) => {
                     first.push(b',');
                     first.extend_from_slice(&value);

@@ -61,7 +61,10 @@ impl Foreign {
 
     /// Those of Envoy that are modelled, signatures verified by [`verify_with_ring`].
     pub fn envoy() -> Foreign {
-        Foreign { verify_signature: Some(Arc::new(verify_with_ring)), clear_route_cache: true }
+        Foreign {
+            verify_signature: Some(Arc::new(verify_with_ring)),
+            clear_route_cache: true,
+        }
     }
 }
 

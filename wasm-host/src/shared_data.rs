@@ -18,14 +18,20 @@ struct Store {
 impl SharedData {
     /// Everything that is stored.
     pub fn snapshot(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        self.store().entries.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect()
+        self.store()
+            .entries
+            .iter()
+            .map(|(key, (value, _))| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// Writes as another plugin of the same proxy would: shared data is open to all of them.
     pub fn put(&self, key: &[u8], value: &[u8]) {
         let mut store = self.store();
         let version = store.next_version();
-        store.entries.insert(key.to_vec(), (value.to_vec(), version));
+        store
+            .entries
+            .insert(key.to_vec(), (value.to_vec(), version));
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<(Vec<u8>, u32)> {
@@ -42,7 +48,9 @@ impl SharedData {
             return Err(Status::CasMismatch);
         }
         let version = store.next_version();
-        store.entries.insert(key.to_vec(), (value.to_vec(), version));
+        store
+            .entries
+            .insert(key.to_vec(), (value.to_vec(), version));
         Ok(())
     }
 

@@ -66,8 +66,12 @@ pub fn verify_with_ring(question: &VerifySignature) -> Result<bool, BadKey> {
         &from_pem
     };
     let (kind, key) = spki::read(der).ok_or(BadKey)?;
-    let Some(algorithm) = algorithm(kind, question.hash) else { return Ok(false) };
-    Ok(UnparsedPublicKey::new(algorithm, key).verify(&question.text, &question.signature).is_ok())
+    let Some(algorithm) = algorithm(kind, question.hash) else {
+        return Ok(false);
+    };
+    Ok(UnparsedPublicKey::new(algorithm, key)
+        .verify(&question.text, &question.signature)
+        .is_ok())
 }
 
 fn algorithm(kind: KeyKind, hash: Hash) -> Option<&'static dyn VerificationAlgorithm> {

@@ -1,15 +1,17 @@
 //! The life of a plugin in a proxy: start, configure, requests, ticks, call-outs, replacement.
 
+mod streams;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::context::{Root, Stream};
+use crate::context::Root;
 use crate::hostile::Hostile;
 use crate::module::Module;
-use crate::outcome::{Configured, Effects, Event, Metric, Outcome, StreamId, Trap, TrapKind};
+use crate::outcome::{Configured, Effects, Event, Metric, Outcome, StreamId, Trap};
 use crate::request::{CalloutResponse, Request, Response};
 use crate::settings::Settings;
-use crate::status::{Action, Direction};
+use crate::status::Direction;
 use crate::vm::{Returned, Vm};
 
 /// One VM with one plugin, as one worker of a proxy has it.
@@ -44,8 +46,13 @@ impl Simulator {
     /// Makes an instance, runs `_initialize` or `_start`, creates the first root context and starts the VM in it.
     pub fn new(module: &Module, settings: Settings) -> Result<Simulator, HostError> {
         let vm = Vm::start(module, settings).map_err(HostError::Trapped)?;
-        let mut simulator =
-            Simulator { vm, last_context: 0, fresh_root: None, active_root: None, started: Effects::default() };
+        let mut simulator = Simulator {
+            vm,
+            last_context: 0,
+            fresh_root: None,
+            active_root: None,
+            started: Effects::default(),
+        };
         let (root, agreed) = simulator.create_root();
         simulator.fresh_root = Some(root);
         simulator.started = simulator.vm.take_effects();
@@ -79,7 +86,10 @@ impl Simulator {
             self.change_root(replaced, |root| root.retired = true);
             self.sweep(replaced);
         }
-        Configured { accepted, effects: self.vm.take_effects() }
+        Configured {
+            accepted,
+            effects: self.vm.take_effects(),
+        }
     }
 
     /// Shows a request to the filter. If nothing is waited for afterwards the stream is finished at once; otherwise it
@@ -93,36 +103,22 @@ impl Simulator {
         self.begin(request, false)
     }
 
-    fn begin(&mut self, request: Request, ends_by_itself: bool) -> Outcome {
-        if let Some(now) = request.now {
-            self.vm.state_mut().clock = now;
-        }
-        let id = self.next_context();
-        let stream = StreamId(id);
-        let body_end = u32::from(request.body_end);
-        let Some(root) = self.active_root else {
-            let message = "no configuration was accepted".to_owned();
-            let trap = Trap { kind: TrapKind::NotConfigured, during: "proxy_on_request_headers", message };
-            let effects = Effects { trap: Some(trap), ..Effects::default() };
-            return Stream::new(0, request, true).outcome(stream, true, effects);
-        };
-        let opened = Stream::new(root, request, ends_by_itself);
-        let lines = u32::try_from(opened.request.pairs().len()).unwrap_or(u32::MAX);
-        self.vm.state_mut().streams.insert(id, opened);
-        let returned = match self.vm.call("proxy_on_context_create", id, &[id, root]) {
-            Returned::Trapped => Returned::Trapped,
-            _ => self.vm.call("proxy_on_request_headers", id, &[id, lines, body_end]),
-        };
-        self.settle(id, Direction::Request, returned)
-    }
-
     /// Shows the response to the filter, on a stream from [`Simulator::open`].
     pub fn respond(&mut self, stream: StreamId, response: Response) -> Result<Outcome, HostError> {
-        let open = self.vm.state_mut().streams.get_mut(&stream.0).ok_or(HostError::UnknownStream(stream))?;
+        let open = self
+            .vm
+            .state_mut()
+            .streams
+            .get_mut(&stream.0)
+            .ok_or(HostError::UnknownStream(stream))?;
         let body_end = u32::from(response.body_end);
         let lines = u32::try_from(response.headers.len()).unwrap_or(u32::MAX);
         open.respond(response);
-        let returned = self.vm.call("proxy_on_response_headers", stream.0, &[stream.0, lines, body_end]);
+        let returned = self.vm.call(
+            "proxy_on_response_headers",
+            stream.0,
+            &[stream.0, lines, body_end],
+        );
         Ok(self.settle(stream.0, Direction::Response, returned))
     }
 
@@ -139,7 +135,8 @@ impl Simulator {
     pub fn tick(&mut self, now: Duration) -> Event {
         self.vm.state_mut().clock = now;
         let ticking = |(id, root): (&u32, &Root)| {
-            (root.tick_period.is_some() && (Some(*id) == self.active_root || root.retired)).then_some(*id)
+            (root.tick_period.is_some() && (Some(*id) == self.active_root || root.retired))
+                .then_some(*id)
         };
         let roots: Vec<u32> = self.vm.state().roots.iter().filter_map(ticking).collect();
         for root in roots {
@@ -149,18 +146,37 @@ impl Simulator {
     }
 
     /// Answers a call-out: `proxy_on_http_call_response`.
-    pub fn respond_to_callout(&mut self, token: u32, response: CalloutResponse) -> Result<Event, HostError> {
-        let (root, _) = self.vm.state_mut().pending.remove(&token).ok_or(HostError::UnknownCallout(token))?;
+    pub fn respond_to_callout(
+        &mut self,
+        token: u32,
+        response: CalloutResponse,
+    ) -> Result<Event, HostError> {
+        let (root, _) = self
+            .vm
+            .state_mut()
+            .pending
+            .remove(&token)
+            .ok_or(HostError::UnknownCallout(token))?;
         let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let (headers, body, trailers) = match &response {
-            CalloutResponse::Answered { headers, body, trailers } => {
-                (length(headers.len()), length(body.len()), length(trailers.len()))
-            }
+            CalloutResponse::Answered {
+                headers,
+                body,
+                trailers,
+            } => (
+                length(headers.len()),
+                length(body.len()),
+                length(trailers.len()),
+            ),
             CalloutResponse::Failed => (0, 0, 0),
         };
         self.vm.state_mut().callout_response = Some(response);
         // Envoy calls the root context; the SDK finds the context that asked by the token.
-        self.vm.call("proxy_on_http_call_response", root, &[root, token, headers, body, trailers]);
+        self.vm.call(
+            "proxy_on_http_call_response",
+            root,
+            &[root, token, headers, body, trailers],
+        );
         self.vm.state_mut().callout_response = None;
         Ok(self.event())
     }
@@ -168,7 +184,10 @@ impl Simulator {
     /// The shortest tick period that a serving root context asked for.
     pub fn tick_period(&self) -> Option<Duration> {
         let roots = self.vm.state().roots.iter();
-        roots.filter(|(id, _)| Some(**id) == self.active_root).filter_map(|(_, root)| root.tick_period).min()
+        roots
+            .filter(|(id, _)| Some(**id) == self.active_root)
+            .filter_map(|(_, root)| root.tick_period)
+            .min()
     }
 
     /// Every metric that was ever defined, by name.
@@ -206,75 +225,22 @@ impl Simulator {
         if self.vm.call("proxy_on_context_create", root, &[root, 0]) == Returned::Trapped {
             return (root, false);
         }
-        let size = u32::try_from(self.vm.state().settings.vm_configuration.len()).unwrap_or(u32::MAX);
-        (root, self.vm.call("proxy_on_vm_start", root, &[root, size]).agreed())
-    }
-
-    /// Takes a callback's return into account, ends the stream if it is over, and tells.
-    fn settle(&mut self, id: u32, direction: Direction, returned: Returned) -> Outcome {
-        let action = match returned {
-            Returned::NotExported | Returned::Value(None) => Some(Action::Continue),
-            Returned::Value(Some(code)) => Some(Action::from_code(code)),
-            Returned::Trapped => None,
-        };
-        let trapped = action.is_none();
-        let over = self.vm.state_mut().streams.get_mut(&id).is_some_and(|stream| {
-            stream.settle(direction, action);
-            stream.changed = false;
-            stream.ends_by_itself && (stream.is_over() || trapped)
-        });
-        let mut effects = self.vm.take_effects();
-        let ended = if over { self.end(id) } else { None };
-        let mut outcome = ended.unwrap_or_else(|| self.outcome(id, Effects::default()));
-        effects.append(std::mem::take(&mut outcome.effects));
-        outcome.effects = effects;
-        outcome
-    }
-
-    /// What an event did, and the streams that it changed; those that are over and end by themselves are ended.
-    fn event(&mut self) -> Event {
-        let effects = self.vm.take_effects();
-        let changed: Vec<u32> =
-            self.vm.state().streams.iter().filter(|(_, stream)| stream.changed).map(|(id, _)| *id).collect();
-        let mut streams = Vec::with_capacity(changed.len());
-        for id in changed {
-            let ends = self.vm.state_mut().streams.get_mut(&id).is_some_and(|stream| {
-                stream.changed = false;
-                stream.ends_by_itself && stream.is_over()
-            });
-            let ended = if ends { self.end(id) } else { None };
-            streams.push(ended.unwrap_or_else(|| self.outcome(id, Effects::default())));
-        }
-        let roots: Vec<u32> = self.vm.state().roots.keys().copied().collect();
-        roots.into_iter().for_each(|root| self.sweep(root));
-        let mut effects = effects;
-        effects.append(self.vm.take_effects());
-        Event { effects, streams }
-    }
-
-    fn outcome(&self, id: u32, effects: Effects) -> Outcome {
-        match self.vm.state().streams.get(&id) {
-            Some(stream) => stream.outcome(StreamId(id), false, effects),
-            None => Stream::new(0, Request::new("", "", ""), true).outcome(StreamId(id), true, effects),
-        }
-    }
-
-    fn end(&mut self, id: u32) -> Option<Outcome> {
-        self.change_stream(id, |stream| stream.logging = true);
-        self.vm.call("proxy_on_log", id, &[id]);
-        self.change_stream(id, |stream| stream.logging = false);
-        self.vm.call("proxy_on_done", id, &[id]);
-        self.vm.call("proxy_on_delete", id, &[id]);
-        let stream = self.vm.state_mut().streams.remove(&id)?;
-        self.sweep(stream.root);
-        let effects = self.vm.take_effects();
-        Some(stream.outcome(StreamId(id), true, effects))
+        let size =
+            u32::try_from(self.vm.state().settings.vm_configuration.len()).unwrap_or(u32::MAX);
+        (
+            root,
+            self.vm
+                .call("proxy_on_vm_start", root, &[root, size])
+                .agreed(),
+        )
     }
 
     /// Lets a replaced root context go once nothing needs it any more.
     fn sweep(&mut self, id: u32) {
         let state = self.vm.state();
-        let Some(root) = state.roots.get(&id) else { return };
+        let Some(root) = state.roots.get(&id) else {
+            return;
+        };
         let in_use = state.streams.values().any(|stream| stream.root == id);
         if !root.retired || in_use || (root.waits_for_done && !root.done) {
             return;
@@ -294,12 +260,6 @@ impl Simulator {
     fn change_root(&mut self, id: u32, change: impl FnOnce(&mut Root)) {
         if let Some(root) = self.vm.state_mut().roots.get_mut(&id) {
             change(root);
-        }
-    }
-
-    fn change_stream(&mut self, id: u32, change: impl FnOnce(&mut Stream)) {
-        if let Some(stream) = self.vm.state_mut().streams.get_mut(&id) {
-            change(stream);
         }
     }
 }

@@ -77,7 +77,9 @@ pub(crate) fn from_pem(pem: &[u8]) -> Option<Vec<u8>> {
 
 /// The content of the one element that `der` consists of.
 fn only(der: &[u8], tag: u8) -> Option<&[u8]> {
-    take(der, tag).filter(|(_, rest)| rest.is_empty()).map(|(content, _)| content)
+    take(der, tag)
+        .filter(|(_, rest)| rest.is_empty())
+        .map(|(content, _)| content)
 }
 
 /// The content of the first element, which has to be of that tag, and what comes after it.
@@ -90,8 +92,12 @@ fn take(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match first {
         0..=0x7f => (usize::from(*first), rest),
         // No key needs more than two bytes of length.
-        0x81 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
-        0x82 => rest.split_first_chunk::<2>().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
+        0x81 => rest
+            .split_first()
+            .map(|(length, rest)| (usize::from(*length), rest))?,
+        0x82 => rest
+            .split_first_chunk::<2>()
+            .map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
         _ => return None,
     };
     rest.split_at_checked(length)

@@ -96,7 +96,11 @@ impl State {
 
     /// The context that host calls act on: the one asked for, if it still exists, else the current one.
     pub(crate) fn context(&self) -> u32 {
-        if self.effective != 0 && self.has_context(self.effective) { self.effective } else { self.current }
+        if self.effective != 0 && self.has_context(self.effective) {
+            self.effective
+        } else {
+            self.current
+        }
     }
 
     pub(crate) fn has_context(&self, id: u32) -> bool {
@@ -114,7 +118,8 @@ impl State {
 
     /// The root context of the context that host calls act on.
     pub(crate) fn root(&self) -> u32 {
-        self.stream().map_or_else(|| self.context(), |stream| stream.root)
+        self.stream()
+            .map_or_else(|| self.context(), |stream| stream.root)
     }
 
     /// SplitMix64: the same seed gives the same bytes on every machine.
@@ -131,13 +136,23 @@ impl State {
 const TABLE_ELEMENTS: usize = 100_000;
 
 impl ResourceLimiter for State {
-    fn memory_growing(&mut self, _now: usize, wanted: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _now: usize,
+        wanted: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let allowed = wanted <= self.settings.limits.memory_bytes;
         self.growth_refused |= !allowed;
         Ok(allowed)
     }
 
-    fn table_growing(&mut self, _now: usize, wanted: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _now: usize,
+        wanted: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(wanted <= TABLE_ELEMENTS)
     }
 }

@@ -76,9 +76,16 @@ pub enum Level {
 
 impl Level {
     pub(crate) fn from_code(code: u32) -> Option<Level> {
-        [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical]
-            .into_iter()
-            .find(|level| *level as u32 == code)
+        [
+            Level::Trace,
+            Level::Debug,
+            Level::Info,
+            Level::Warn,
+            Level::Error,
+            Level::Critical,
+        ]
+        .into_iter()
+        .find(|level| *level as u32 == code)
     }
 }
 
@@ -93,7 +100,11 @@ pub enum Action {
 
 impl Action {
     pub(crate) fn from_code(code: u32) -> Action {
-        if code == 0 { Action::Continue } else { Action::Pause }
+        if code == 0 {
+            Action::Continue
+        } else {
+            Action::Pause
+        }
     }
 }
 

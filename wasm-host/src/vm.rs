@@ -42,7 +42,11 @@ impl Vm {
         let pre = module.instance();
         let mut store = Store::new(pre.module().engine(), State::new(settings, module.abi()));
         store.limiter(|state| state);
-        let mut vm = Vm { store, instance: None, dead: false };
+        let mut vm = Vm {
+            store,
+            instance: None,
+            dead: false,
+        };
         vm.fill_up();
         match pre.instantiate(&mut vm.store) {
             Ok(instance) => vm.instance = Some(instance),
@@ -73,20 +77,34 @@ impl Vm {
 
     /// The present size of the guest's memory.
     pub(crate) fn memory_bytes(&mut self) -> usize {
-        let memory = self.instance.and_then(|instance| instance.get_memory(&mut self.store, "memory"));
+        let memory = self
+            .instance
+            .and_then(|instance| instance.get_memory(&mut self.store, "memory"));
         memory.map_or(0, |memory| memory.data_size(&self.store))
     }
 
     /// Calls an export for a context. Arguments beyond those that the export takes are left out (older ABIs take fewer).
-    pub(crate) fn call(&mut self, export: &'static str, context: u32, arguments: &[u32]) -> Returned {
-        let Some(function) = self.instance.and_then(|instance| instance.get_func(&mut self.store, export)) else {
-            return Returned::NotExported;
-        };
+    pub(crate) fn call(
+        &mut self,
+        export: &'static str,
+        context: u32,
+        arguments: &[u32],
+    ) -> Returned {
         if self.dead {
             let message = "an earlier trap stopped this VM".to_owned();
-            self.note(Trap { kind: TrapKind::VmFailed, during: export, message });
+            self.note(Trap {
+                kind: TrapKind::VmFailed,
+                during: export,
+                message,
+            });
             return Returned::Trapped;
         }
+        let Some(function) = self
+            .instance
+            .and_then(|instance| instance.get_func(&mut self.store, export))
+        else {
+            return Returned::NotExported;
+        };
         self.state_mut().begin_call(context);
         self.fill_up();
         let result = self.call_function(&function, arguments);
@@ -100,15 +118,26 @@ impl Vm {
         }
     }
 
-    fn call_function(&mut self, function: &Func, arguments: &[u32]) -> wasmtime::Result<Option<u32>> {
+    fn call_function(
+        &mut self,
+        function: &Func,
+        arguments: &[u32],
+    ) -> wasmtime::Result<Option<u32>> {
         let kind = function.ty(&self.store);
-        let arguments: Vec<Val> =
-            arguments.iter().take(kind.params().len()).map(|value| Val::I32(value.cast_signed())).collect();
+        let arguments: Vec<Val> = arguments
+            .iter()
+            .take(kind.params().len())
+            .map(|value| Val::I32(value.cast_signed()))
+            .collect();
         let mut results: Vec<Val> = kind.results().map(|_| Val::I32(0)).collect();
-        let fits = kind.params().all(|parameter| parameter.is_i32()) && kind.results().all(|result| result.is_i32());
+        let fits = kind.params().all(|parameter| parameter.is_i32())
+            && kind.results().all(|result| result.is_i32());
         if !fits || arguments.len() != kind.params().len() || results.len() > 1 {
             let message = "the export has another type than the ABI says".to_owned();
-            return Err(wasmtime::Error::new(Stop { kind: TrapKind::BadExport, message }));
+            return Err(wasmtime::Error::new(Stop {
+                kind: TrapKind::BadExport,
+                message,
+            }));
         }
         function.call(&mut self.store, &arguments, &mut results)?;
         Ok(results.first().and_then(Val::i32).map(i32::cast_unsigned))
@@ -131,14 +160,21 @@ impl Vm {
     fn trap(&mut self, during: &'static str, error: &wasmtime::Error) -> Trap {
         self.dead = true;
         let growth_refused = self.state().growth_refused;
-        let kind = match (error.downcast_ref::<Stop>(), error.downcast_ref::<wasmtime::Trap>()) {
+        let kind = match (
+            error.downcast_ref::<Stop>(),
+            error.downcast_ref::<wasmtime::Trap>(),
+        ) {
             (Some(stop), _) => stop.kind,
             (None, Some(wasmtime::Trap::OutOfFuel)) => TrapKind::OutOfFuel,
             (None, Some(wasmtime::Trap::StackOverflow)) => TrapKind::StackOverflow,
             _ if growth_refused => TrapKind::MemoryLimit,
             _ => TrapKind::Guest,
         };
-        let trap = Trap { kind, during, message: error.root_cause().to_string() };
+        let trap = Trap {
+            kind,
+            during,
+            message: error.root_cause().to_string(),
+        };
         self.note(trap.clone());
         trap
     }

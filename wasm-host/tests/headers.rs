@@ -31,39 +31,64 @@ fn the_map_gives_every_line_with_its_bytes() {
          (drop (call $set_pairs (i32.const 0) (i32.load (i32.const 0)) (i32.load (i32.const 4))))
          (i32.const 0)",
     );
-    let request = get().header("X-A", [0xff, 0x00, 0xfe]).header("x-b", "").header("x-a", "two");
+    let request = get()
+        .header("X-A", [0xff, 0x00, 0xfe])
+        .header("x-b", "")
+        .header("x-a", "two");
     let outcome = configured(&body).request(request);
-    let lines: Vec<(&[u8], &[u8])> = vec![(b"x-a", &[0xff, 0x00, 0xfe]), (b"x-b", b""), (b"x-a", b"two")];
+    let lines: Vec<(&[u8], &[u8])> = vec![
+        (b"x-a", &[0xff, 0x00, 0xfe]),
+        (b"x-b", b""),
+        (b"x-a", b"two"),
+    ];
     assert_eq!(plain(&outcome.headers_after), lines);
 }
 
 #[test]
 fn lines_are_added_replaced_and_removed() {
-    let call = |name: &str| format!("(drop (call ${name} (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 64) (i32.const 2)))");
+    let call = |name: &str| {
+        format!(
+            "(drop (call ${name} (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 64) (i32.const 2)))"
+        )
+    };
     let run = |code: &str| {
         let mut simulator = configured(&on_headers("Xy", &format!("{code} (i32.const 0)")));
         let outcome = simulator.request(get().header("x", "1").header("z", "0").header("x", "2"));
         plain(&outcome.headers_after)
             .iter()
-            .map(|(n, v)| format!("{}={}", String::from_utf8_lossy(n), String::from_utf8_lossy(v)))
+            .map(|(n, v)| {
+                format!(
+                    "{}={}",
+                    String::from_utf8_lossy(n),
+                    String::from_utf8_lossy(v)
+                )
+            })
             .collect::<Vec<_>>()
             .join(" ")
     };
     assert_eq!(run(&call("add")), "x=1 z=0 x=2 x=Xy");
     assert_eq!(run(&call("replace")), "z=0 x=Xy");
-    assert_eq!(run("(drop (call $remove (i32.const 0) (i32.const 64) (i32.const 1)))"), "z=0");
+    assert_eq!(
+        run("(drop (call $remove (i32.const 0) (i32.const 64) (i32.const 1)))"),
+        "z=0"
+    );
 }
 
 #[test]
 fn headers_that_went_on_can_not_be_changed() {
     let body = on_headers(
         "x",
-        &format!("(drop (call $continue (i32.const 0))) {SAY_X}
-         (call $letter (call $remove (i32.const 0) (i32.const 64) (i32.const 1))) (i32.const 1)"),
+        &format!(
+            "(drop (call $continue (i32.const 0))) {SAY_X}
+         (call $letter (call $remove (i32.const 0) (i32.const 64) (i32.const 1))) (i32.const 1)"
+        ),
     );
     let outcome = configured(&body).request(get().header("x", "1"));
     assert_eq!(said(&outcome.effects.logs), ["C", "C"]);
-    assert!(outcome.reaches_upstream(), "continue_stream overrides the Pause that was returned");
+    assert!(
+        outcome.reaches_upstream(),
+        "continue_stream overrides the Pause that was returned"
+    );
     assert_eq!(plain(&outcome.headers_after).len(), 1);
 }
 
@@ -87,10 +112,13 @@ fn properties_come_from_the_stream_then_the_host_then_the_headers() {
             path.len()
         );
         let mut settings = Settings::new("test");
-        settings.properties = Properties::new().string("xds.node.id", "router~1").string("source.address", "host");
+        settings.properties = Properties::new()
+            .string("xds.node.id", "router~1")
+            .string("source.address", "host");
         let mut simulator = configured_with(&on_headers(&wire, &code), settings);
-        let properties =
-            Properties::new().string("source.address", "10.0.0.1:80").integer("xds.listener_direction", 2);
+        let properties = Properties::new()
+            .string("source.address", "10.0.0.1:80")
+            .integer("xds.listener_direction", 2);
         let outcome = simulator.request(get().header("x", "1").header("x", "2").with(properties));
         outcome.effects.logs[0].1.clone()
     };

@@ -13,8 +13,7 @@ fn reply(status: u32, grpc: i32) -> String {
 }
 
 /// `why` are the details, `body` the body; at 80 a map with `A: b`.
-const DATA: &str =
-    "whybody\\00\\00\\00\\00\\00\\00\\00\\00\\00\\01\\00\\00\\00\\01\\00\\00\\00\\01\\00\\00\\00A\\00b\\00";
+const DATA: &str = "whybody\\00\\00\\00\\00\\00\\00\\00\\00\\00\\01\\00\\00\\00\\01\\00\\00\\00\\01\\00\\00\\00A\\00b\\00";
 
 #[test]
 fn only_the_first_reply_counts_and_it_stops_the_request() {
@@ -22,16 +21,26 @@ fn only_the_first_reply_counts_and_it_stops_the_request() {
     let outcome = configured(&on_headers(DATA, &code)).request(get());
     let answer = outcome.local_reply.clone().unwrap();
     assert_eq!((answer.status, answer.grpc_status), (401, None));
-    assert_eq!((answer.details.as_slice(), answer.body.as_slice()), (&b"why"[..], &b"body"[..]));
+    assert_eq!(
+        (answer.details.as_slice(), answer.body.as_slice()),
+        (&b"why"[..], &b"body"[..])
+    );
     assert_eq!(plain(&answer.headers), [(&b"a"[..], &b"b"[..])]);
-    assert_eq!((outcome.returned, outcome.action), (Some(Action::Continue), Action::Pause));
+    assert_eq!(
+        (outcome.returned, outcome.action),
+        (Some(Action::Continue), Action::Pause)
+    );
     assert!(!outcome.reaches_upstream());
     assert!(outcome.finished);
 }
 
 #[test]
 fn a_grpc_status_is_kept() {
-    let outcome = configured(&on_headers(DATA, &format!("{} (i32.const 1)", reply(200, 16)))).request(get());
+    let outcome = configured(&on_headers(
+        DATA,
+        &format!("{} (i32.const 1)", reply(200, 16)),
+    ))
+    .request(get());
     assert_eq!(outcome.local_reply.unwrap().grpc_status, Some(16));
 }
 
@@ -53,7 +62,11 @@ fn changes_after_the_reply_do_not_count() {
 
 #[test]
 fn a_reset_stops_the_request() {
-    let outcome = configured(&on_headers("", "(drop (call $close (i32.const 0))) (i32.const 0)")).request(get());
+    let outcome = configured(&on_headers(
+        "",
+        "(drop (call $close (i32.const 0))) (i32.const 0)",
+    ))
+    .request(get());
     assert_eq!(outcome.reset, Some(Direction::Request));
     assert!(!outcome.reaches_upstream());
 }
@@ -70,9 +83,15 @@ fn an_open_stream_sees_its_response() {
     let mut simulator = configured(&body);
     let opened = simulator.open(get());
     assert!(opened.reaches_upstream() && !opened.finished);
-    let response = wasm_host::Response { headers: vec![(b":status".to_vec(), b"200".to_vec())], body_end: true };
+    let response = wasm_host::Response {
+        headers: vec![(b":status".to_vec(), b"200".to_vec())],
+        body_end: true,
+    };
     let answered = simulator.respond(opened.stream, response.clone()).unwrap();
-    assert_eq!(plain(&answered.response_headers_after.unwrap()), [(&b"x"[..], &b"y"[..])]);
+    assert_eq!(
+        plain(&answered.response_headers_after.unwrap()),
+        [(&b"x"[..], &b"y"[..])]
+    );
     assert!(simulator.finish(opened.stream).unwrap().finished);
     assert!(simulator.respond(opened.stream, response).is_err());
 }

@@ -82,15 +82,13 @@ impl Engine for Wasm {
 /// What Envoy and Istio say of the stream.
 fn properties(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Properties {
     let mut properties = Properties::new();
-    if let Some(position) = scenario.position {
-        let (role, direction) = match position {
-            Position::Gateway => ("router", 2),
-            Position::SidecarInbound => ("sidecar", 1),
-            Position::SidecarOutbound => ("sidecar", 2),
-        };
-        let node = format!("{role}~10.0.0.1~pod.namespace~namespace.svc.cluster.local");
-        properties = properties.string("xds.node.id", &node).integer("xds.listener_direction", direction);
-    }
+    let (role, direction) = match scenario.position {
+        Position::Gateway => ("router", 2),
+        Position::SidecarInbound => ("sidecar", 1),
+        Position::SidecarOutbound => ("sidecar", 2),
+    };
+    let node = format!("{role}~10.0.0.1~pod.namespace~namespace.svc.cluster.local");
+    properties = properties.string("xds.node.id", &node).integer("xds.listener_direction", direction);
     if let Some(address) = source_address(scenario, headers) {
         properties = properties.string("source.address", &address.to_string());
     }
@@ -105,7 +103,7 @@ fn properties(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Properties
 
 /// A sidecar takes the address from the chain's last element when it can read one; the port is then 0.
 fn source_address(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Option<SocketAddr> {
-    if scenario.position != Some(Position::Gateway) {
+    if scenario.position != Position::Gateway {
         let chain = headers.iter().find(|(name, _)| name == b"x-forwarded-for");
         let last = chain.and_then(|(_, value)| value.rsplit(|byte| *byte == b',').next());
         let last: Option<IpAddr> = last.and_then(|last| std::str::from_utf8(last).ok()?.trim().parse().ok());

@@ -66,7 +66,7 @@ fn compare(case: &Case, ready: &Ready, engines: &[(&'static str, Depth, Box<Load
         match load(&ready.policy).and_then(|mut engine| engine.judge(&ready.scenario)) {
             Err(error) => tested.differences.push(format!("{name}: {error}")),
             Ok(observed) => {
-                let wrong = corpus::judge(case, &observed).err().unwrap_or_default();
+                let wrong = corpus::judge(case, &ready.tokens, &observed).err().unwrap_or_default();
                 tested.differences.extend(wrong.into_iter().map(|line| format!("{name}: {line}")));
                 seen.push((*name, observed));
             }

@@ -62,10 +62,10 @@ const SHOWN: usize = 40;
 pub fn chain(scenario: &Scenario, observed: &Observed) -> Vec<ChainElement> {
     let headers = by_name(&observed.before);
     let Some(values) = headers.get("x-forwarded-for") else { return Vec::new() };
-    let Some(trace) = observed.explanation.as_ref().and_then(|explanation| explanation.get("trace")) else { return Vec::new() };
-    let number = |field: &str| trace.get(field).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+    let Some(found) = observed.explanation.as_ref().and_then(|explanation| explanation.get("chain")) else { return Vec::new() };
+    let number = |field: &str| found.get(field).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
     let (client, trusted) = (number("clientIndex"), number("trusted").unwrap_or(0));
-    let gateway = scenario.position == Some(Position::Gateway);
+    let gateway = scenario.position == Position::Gateway;
 
     let joined = values.iter().map(|value| text(value)).collect::<Vec<_>>().join(",");
     let mut elements: Vec<ChainElement> = joined

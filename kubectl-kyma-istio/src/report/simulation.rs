@@ -32,14 +32,15 @@ pub struct Simulation {
     pub judged: Judged,
     /// Who judged.
     pub engine: &'static str,
-    pub position: Option<Position>,
+    pub position: Position,
     /// The reason in words.
     pub meaning: Option<&'static str>,
     pub hint: Option<&'static str>,
     pub chain: Vec<ChainElement>,
     pub edited: Vec<Edited>,
     pub reply: Vec<(String, String)>,
-    pub trace: Option<Value>,
+    /// Everything that the decision says of itself.
+    pub explanation: Option<Value>,
 }
 
 /// A header that the next hop gets otherwise than it came.
@@ -52,12 +53,12 @@ pub struct Edited {
 
 impl Judged {
     pub fn new(id: Option<Value>, observed: &Observed) -> Self {
-        let said = |field: &str| Some(observed.explanation.as_ref()?.get(field)?.as_str()?.to_owned());
+        let said = |field: &str| observed.said(field).map(str::to_owned);
         Self {
             id,
             outcome: observed.outcome,
             status: observed.status,
-            reason: observed.reason.clone().or_else(|| said("reason")),
+            reason: observed.reason_or_shadow().map(str::to_owned),
             client: said("client"),
             rule: said("rule"),
             edits: edited(observed).into_iter().map(|edit| edit.as_edit()).collect(),
@@ -80,7 +81,7 @@ impl Simulation {
             chain: chain(scenario, observed),
             edited: edited(observed),
             reply: observed.reply.clone(),
-            trace: observed.explanation.as_ref().and_then(|explanation| explanation.get("trace")).cloned(),
+            explanation: observed.explanation.clone().map(redact::json),
             judged,
         }
     }
@@ -130,8 +131,10 @@ impl Simulation {
             text.line(format_args!("{label:<7}  {:<width$}  {marks}", element.element));
         }
         if let Some(client) = &self.judged.client {
+            let from = self.explanation.as_ref().and_then(|explanation| explanation.get("clientFrom")).and_then(Value::as_str);
+            let from = from.and_then(client_from).map(|words| format!("  ({words})")).unwrap_or_default();
             let client = text.styled(Style::Strong, client);
-            text.line(format_args!("client   {client}"));
+            text.line(format_args!("client   {client}{from}"));
         }
     }
 
@@ -154,6 +157,25 @@ impl Simulation {
             }
         }
     }
+}
+
+/// How the client was found, or why it was not, in words.
+fn client_from(label: &str) -> Option<&'static str> {
+    Some(match label {
+        "chain" => "left of the trusted proxies",
+        "peer" => "the direct peer",
+        "vouched" => "leftmost; the trusted peer vouches for the chain",
+        "allTrusted" => "leftmost; every element is a trusted proxy",
+        "canonical" => "the one address that the gateway sent",
+        "noChain" => "there is no chain to find it in",
+        "tooLong" => "the chain is over a limit",
+        "malformed" => "an element can't be read",
+        "untrustedPeer" => "the peer is no trusted proxy",
+        "tooFewHops" => "fewer trusted hops than due",
+        "tooManyHops" => "more trusted hops than due",
+        "conflict" => "`forwarded` tells of another chain",
+        _ => return None,
+    })
 }
 
 impl Edited {

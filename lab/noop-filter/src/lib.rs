@@ -1,8 +1,8 @@
 //! A proxy-wasm filter that does nothing.
 //!
 //! It takes any configuration but one: the text `"refuse"` makes `on_configure` answer false, so that tests can see what
-//! Envoy does with a plugin that does not compile its policy. A text `"mark:VALUE"` sets the response header `x-noop`
-//! to VALUE, so that tests can tell which configuration serves.
+//! Envoy does with a plugin that does not compile its policy. A text `"mark:VALUE"` sets the request header `x-noop`
+//! to VALUE, so that tests see at the upstream which configuration serves.
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType, LogLevel};
@@ -45,9 +45,9 @@ struct Stream {
 impl Context for Stream {}
 
 impl HttpContext for Stream {
-    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
+    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
         if let Some(mark) = &self.mark {
-            self.set_http_response_header("x-noop", Some(mark));
+            self.set_http_request_header("x-noop", Some(mark));
         }
         Action::Continue
     }

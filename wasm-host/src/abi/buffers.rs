@@ -12,7 +12,14 @@ const VM_CONFIGURATION: u32 = 6;
 const PLUGIN_CONFIGURATION: u32 = 7;
 const LAST_KIND: u32 = 8;
 
-pub(super) fn get(host: &mut Host<'_>, kind: u32, start: u32, length: u32, data_out: u32, size_out: u32) -> Answer {
+pub(super) fn get(
+    host: &mut Host<'_>,
+    kind: u32,
+    start: u32,
+    length: u32,
+    data_out: u32,
+    size_out: u32,
+) -> Answer {
     let buffer = buffer(host.state(), kind)?;
     let rest = buffer.get(start as usize..).ok_or(Status::BadArgument)?;
     let bytes = rest.get(..length as usize).unwrap_or(rest).to_vec();
@@ -23,7 +30,14 @@ pub(super) fn get(host: &mut Host<'_>, kind: u32, start: u32, length: u32, data_
     host.give(bytes, data_out, size_out)
 }
 
-pub(super) fn set(host: &mut Host<'_>, kind: u32, start: u32, length: u32, data: u32, size: u32) -> Answer {
+pub(super) fn set(
+    host: &mut Host<'_>,
+    kind: u32,
+    start: u32,
+    length: u32,
+    data: u32,
+    size: u32,
+) -> Answer {
     let bytes = host.read(data, size)?;
     let stream = host.state_mut().stream_mut();
     let body = match kind {
@@ -48,14 +62,22 @@ pub(super) fn status(host: &mut Host<'_>, kind: u32, length_out: u32, flags_out:
 /// ABI 0.1.0: the plugin's configuration while it is being configured, else the VM's.
 pub(super) fn configuration(host: &mut Host<'_>, data_out: u32, size_out: u32) -> Answer {
     let state = host.state();
-    let bytes = state.plugin_configuration.as_ref().unwrap_or(&state.settings.vm_configuration).clone();
+    let bytes = state
+        .plugin_configuration
+        .as_ref()
+        .unwrap_or(&state.settings.vm_configuration)
+        .clone();
     host.give(bytes, data_out, size_out)
 }
 
 fn buffer(state: &State, kind: u32) -> Result<&[u8], Fault> {
     let found = match kind {
-        REQUEST_BODY => state.stream().and_then(|stream| stream.request_body.as_deref()),
-        RESPONSE_BODY => state.stream().and_then(|stream| stream.response_body.as_deref()),
+        REQUEST_BODY => state
+            .stream()
+            .and_then(|stream| stream.request_body.as_deref()),
+        RESPONSE_BODY => state
+            .stream()
+            .and_then(|stream| stream.response_body.as_deref()),
         CALLOUT_BODY => match &state.callout_response {
             Some(CalloutResponse::Answered { body, .. }) => Some(body.as_slice()),
             Some(CalloutResponse::Failed) | None => None,

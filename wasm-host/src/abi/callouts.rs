@@ -25,7 +25,8 @@ pub(super) fn http_call(
 ) -> Answer {
     let cluster = host.read(cluster, cluster_size)?;
     let body = host.read(body, body_size)?;
-    let headers = Headers::new(pairs::decode(&host.read(headers, headers_size)?).unwrap_or_default());
+    let headers =
+        Headers::new(pairs::decode(&host.read(headers, headers_size)?).unwrap_or_default());
     let trailers = pairs::decode(&host.read(trailers, trailers_size)?).unwrap_or_default();
     // Proves the pointer before the call goes out.
     host.write_u32(token_out, 0)?;
@@ -35,15 +36,23 @@ pub(super) fn http_call(
         Clusters::Any => true,
         Clusters::Only(names) => names.contains(&cluster),
     };
-    let complete = [":method", ":path", ":authority"].iter().all(|name| headers.first(name.as_bytes()).is_some());
+    let complete = [":method", ":path", ":authority"]
+        .iter()
+        .all(|name| headers.first(name.as_bytes()).is_some());
     let timeout = u64::try_from(timeout.cast_signed()).ok();
     let (true, true, Some(timeout)) = (reachable, complete, timeout) else {
         return Err(Status::BadArgument.into());
     };
 
-    let token = state.last_token.checked_add(1).ok_or(Status::InternalFailure)?;
+    let token = state
+        .last_token
+        .checked_add(1)
+        .ok_or(Status::InternalFailure)?;
     let context = state.context();
-    let stream = state.streams.contains_key(&context).then_some(StreamId(context));
+    let stream = state
+        .streams
+        .contains_key(&context)
+        .then_some(StreamId(context));
     state.last_token = token;
     state.pending.insert(token, (state.root(), stream));
     state.effects.callouts.push(Callout {
@@ -93,7 +102,13 @@ pub(super) fn grpc_stream(
     Err(Status::InternalFailure.into())
 }
 
-pub(super) fn grpc_send(_host: &mut Host<'_>, _token: u32, _message: u32, _message_size: u32, _end: u32) -> Answer {
+pub(super) fn grpc_send(
+    _host: &mut Host<'_>,
+    _token: u32,
+    _message: u32,
+    _message_size: u32,
+    _end: u32,
+) -> Answer {
     Err(Status::NotFound.into())
 }
 

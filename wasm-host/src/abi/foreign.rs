@@ -19,7 +19,9 @@ pub(super) fn call(
     let result = match name.as_slice() {
         b"verify_signature" => {
             let verify = foreign.verify_signature.clone().ok_or(Status::NotFound)?;
-            verified(&arguments, |question| verify(question).map_err(|_| Status::BadArgument))?
+            verified(&arguments, |question| {
+                verify(question).map_err(|_| Status::BadArgument)
+            })?
         }
         b"clear_route_cache" if foreign.clear_route_cache => {
             super::streams::clear_route_cache(host)?;
@@ -36,7 +38,13 @@ fn verified(
     verify: impl FnOnce(&VerifySignature) -> Result<bool, Status>,
 ) -> Result<Vec<u8>, Status> {
     let fields = read_fields(arguments).ok_or(Status::BadArgument)?;
-    let field = |number: u64| fields.iter().rev().find(|(have, _)| *have == number).map_or(&[][..], |(_, value)| value);
+    let field = |number: u64| {
+        fields
+            .iter()
+            .rev()
+            .find(|(have, _)| *have == number)
+            .map_or(&[][..], |(_, value)| value)
+    };
     let Some(hash) = Hash::from_name(field(1)) else {
         return Ok(failure(&[field(1), b" is not supported."].concat()));
     };
@@ -47,7 +55,11 @@ fn verified(
         signature: field(3).to_vec(),
         text: field(4).to_vec(),
     };
-    Ok(if verify(&question)? { vec![0x08, 1] } else { failure(b"Failed to verify digest.") })
+    Ok(if verify(&question)? {
+        vec![0x08, 1]
+    } else {
+        failure(b"Failed to verify digest.")
+    })
 }
 
 fn failure(message: &[u8]) -> Vec<u8> {

@@ -10,7 +10,9 @@ use crate::status::{AbiVersion, MapKind, Status};
 pub(super) fn pairs(host: &mut Host<'_>, kind: u32, data_out: u32, size_out: u32) -> Answer {
     let kind = map_kind(kind)?;
     // A map that is not there reads as an empty one.
-    let pairs = readable(host.state(), kind).map(|headers| headers.pairs().clone()).unwrap_or_default();
+    let pairs = readable(host.state(), kind)
+        .map(|headers| headers.pairs().clone())
+        .unwrap_or_default();
     host.give_pairs(&pairs, data_out, size_out)
 }
 
@@ -39,7 +41,9 @@ pub(super) fn value(
 
 pub(super) fn size(host: &mut Host<'_>, kind: u32, out: u32) -> Answer {
     let kind = map_kind(kind)?;
-    let size = readable(host.state(), kind).ok_or(Status::BadArgument)?.byte_size();
+    let size = readable(host.state(), kind)
+        .ok_or(Status::BadArgument)?
+        .byte_size();
     host.give_u32(u32::try_from(size).unwrap_or(u32::MAX), out)
 }
 
@@ -51,7 +55,14 @@ pub(super) fn set_pairs(host: &mut Host<'_>, kind: u32, data: u32, size: u32) ->
     Ok(())
 }
 
-pub(super) fn add(host: &mut Host<'_>, kind: u32, name: u32, name_size: u32, value: u32, value_size: u32) -> Answer {
+pub(super) fn add(
+    host: &mut Host<'_>,
+    kind: u32,
+    name: u32,
+    name_size: u32,
+    value: u32,
+    value_size: u32,
+) -> Answer {
     let kind = map_kind(kind)?;
     let (name, value) = (host.read(name, name_size)?, host.read(value, value_size)?);
     writable(host.state_mut(), kind)?.add(&name, &value);
@@ -87,16 +98,22 @@ fn map_kind(code: u32) -> Result<MapKind, Fault> {
 fn readable(state: &State, kind: MapKind) -> Option<std::borrow::Cow<'_, Headers>> {
     use std::borrow::Cow;
     let answer = |trailers: bool| match state.callout_response.as_ref()? {
-        CalloutResponse::Answered { headers, trailers: lines, .. } => {
-            Some(Cow::Owned(Headers::new(if trailers { lines.clone() } else { headers.clone() })))
-        }
+        CalloutResponse::Answered {
+            headers,
+            trailers: lines,
+            ..
+        } => Some(Cow::Owned(Headers::new(if trailers {
+            lines.clone()
+        } else {
+            headers.clone()
+        }))),
         CalloutResponse::Failed => None,
     };
     let stream = state.stream();
     match kind {
-        MapKind::RequestHeaders => {
-            stream.filter(|stream| stream.request_attached || stream.logging).map(|stream| Cow::Borrowed(&stream.request))
-        }
+        MapKind::RequestHeaders => stream
+            .filter(|stream| stream.request_attached || stream.logging)
+            .map(|stream| Cow::Borrowed(&stream.request)),
         MapKind::RequestTrailers => stream?.request_trailers.as_ref().map(Cow::Borrowed),
         MapKind::ResponseHeaders => stream
             .filter(|stream| stream.response_attached || stream.logging)

@@ -139,7 +139,9 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     link_env(linker, "env")?;
     for module in WASI_MODULES {
         link_wasi(linker, module)?;
-        linker.func_wrap(module, PROC_EXIT, |code: i32| -> wasmtime::Result<()> { Err(wasi::exit(code)) })?;
+        linker.func_wrap(module, PROC_EXIT, |code: i32| -> wasmtime::Result<()> {
+            Err(wasi::exit(code))
+        })?;
     }
     Ok(())
 }

@@ -5,13 +5,25 @@ use crate::property::from_request;
 use crate::state::State;
 use crate::status::Status;
 
-pub(super) fn get(host: &mut Host<'_>, path: u32, path_size: u32, data_out: u32, size_out: u32) -> Answer {
+pub(super) fn get(
+    host: &mut Host<'_>,
+    path: u32,
+    path_size: u32,
+    data_out: u32,
+    size_out: u32,
+) -> Answer {
     let path = host.read(path, path_size)?;
     let value = find(host.state(), trimmed(&path)).ok_or(Status::NotFound)?;
     host.give(value, data_out, size_out)
 }
 
-pub(super) fn set(host: &mut Host<'_>, path: u32, path_size: u32, value: u32, value_size: u32) -> Answer {
+pub(super) fn set(
+    host: &mut Host<'_>,
+    path: u32,
+    path_size: u32,
+    value: u32,
+    value_size: u32,
+) -> Answer {
     let (path, value) = (host.read(path, path_size)?, host.read(value, value_size)?);
     // Envoy keeps it in the stream's filter state; a root context has none.
     let stream = host.state_mut().stream_mut().ok_or(Status::NotFound)?;

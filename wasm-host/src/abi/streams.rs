@@ -54,10 +54,19 @@ pub(super) fn send_local_response(
     let body = host.read(body, body_size)?;
     // Headers that don't decode are none: the reply goes out all the same, as in Envoy.
     let headers = pairs::decode(&host.read(headers, headers_size)?).unwrap_or_default();
-    let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value))
+        .collect();
     let grpc_status = u32::try_from(grpc.cast_signed()).ok();
     if let Some(stream) = host.state_mut().stream_mut() {
-        stream.reply(LocalReply { status, details, headers, body, grpc_status });
+        stream.reply(LocalReply {
+            status,
+            details,
+            headers,
+            body,
+            grpc_status,
+        });
     }
     Ok(())
 }
@@ -81,7 +90,11 @@ pub(super) fn set_effective_context(host: &mut Host<'_>, context: u32) -> Answer
 pub(super) fn done(host: &mut Host<'_>) -> Answer {
     let state = host.state_mut();
     let id = state.context();
-    let root = state.roots.get_mut(&id).filter(|root| root.waits_for_done).ok_or(Status::NotFound)?;
+    let root = state
+        .roots
+        .get_mut(&id)
+        .filter(|root| root.waits_for_done)
+        .ok_or(Status::NotFound)?;
     root.done = true;
     Ok(())
 }

@@ -23,7 +23,8 @@ pub(super) fn write_log(state: &mut State, level: Level, message: &[u8]) {
         return;
     }
     state.log_bytes = state.log_bytes.saturating_add(message.len().max(1));
-    let message = String::from_utf8_lossy(message.get(..LOG_BYTES_PER_CALL).unwrap_or(message)).into_owned();
+    let message =
+        String::from_utf8_lossy(message.get(..LOG_BYTES_PER_CALL).unwrap_or(message)).into_owned();
     state.effects.logs.push((level, message));
 }
 

@@ -17,7 +17,13 @@ const VECTORS_MAX: u32 = 1024;
 /// Bytes of randomness per call, as in Envoy.
 const RANDOM_MAX: u32 = 64 << 10;
 
-pub(super) fn fd_write(host: &mut Host<'_>, fd: u32, vectors: u32, count: u32, written_out: u32) -> Answer {
+pub(super) fn fd_write(
+    host: &mut Host<'_>,
+    fd: u32,
+    vectors: u32,
+    count: u32,
+    written_out: u32,
+) -> Answer {
     let level = match fd {
         STDOUT => Level::Info,
         STDERR => Level::Error,
@@ -25,7 +31,9 @@ pub(super) fn fd_write(host: &mut Host<'_>, fd: u32, vectors: u32, count: u32, w
     };
     let mut message = Vec::new();
     for index in 0..count.min(VECTORS_MAX) {
-        let vector = vectors.checked_add(index.saturating_mul(8)).ok_or(BAD_ADDRESS)?;
+        let vector = vectors
+            .checked_add(index.saturating_mul(8))
+            .ok_or(BAD_ADDRESS)?;
         let data = errno(host.read_u32(vector))?;
         let size = errno(host.read_u32(vector.checked_add(4).ok_or(BAD_ADDRESS)?))?;
         message.extend(errno(host.read(data, size))?);
@@ -38,11 +46,23 @@ pub(super) fn fd_write(host: &mut Host<'_>, fd: u32, vectors: u32, count: u32, w
     errno(host.write_u32(written_out, written))
 }
 
-pub(super) fn fd_read(_host: &mut Host<'_>, _fd: u32, _vectors: u32, _count: u32, _read_out: u32) -> Answer {
+pub(super) fn fd_read(
+    _host: &mut Host<'_>,
+    _fd: u32,
+    _vectors: u32,
+    _count: u32,
+    _read_out: u32,
+) -> Answer {
     Err(NO_SYSTEM_CALL)
 }
 
-pub(super) fn fd_seek(_host: &mut Host<'_>, _fd: u32, _offset: i64, _whence: u32, _out: u32) -> Answer {
+pub(super) fn fd_seek(
+    _host: &mut Host<'_>,
+    _fd: u32,
+    _offset: i64,
+    _whence: u32,
+    _out: u32,
+) -> Answer {
     Ok(())
 }
 
@@ -56,7 +76,10 @@ pub(super) fn fd_fdstat_get(host: &mut Host<'_>, fd: u32, out: u32) -> Answer {
     }
     // 24 bytes; the second eight are the rights, of which writing is 64.
     let mut stat = [0; 24];
-    stat.iter_mut().skip(8).take(1).for_each(|rights| *rights = 64);
+    stat.iter_mut()
+        .skip(8)
+        .take(1)
+        .for_each(|rights| *rights = 64);
     errno(host.write(out, &stat))
 }
 
@@ -68,7 +91,12 @@ pub(super) fn fd_prestat_get(_host: &mut Host<'_>, _fd: u32, _out: u32) -> Answe
     Err(BAD_FILE)
 }
 
-pub(super) fn fd_prestat_dir_name(_host: &mut Host<'_>, _fd: u32, _path: u32, _size: u32) -> Answer {
+pub(super) fn fd_prestat_dir_name(
+    _host: &mut Host<'_>,
+    _fd: u32,
+    _path: u32,
+    _size: u32,
+) -> Answer {
     Err(BAD_FILE)
 }
 
@@ -77,7 +105,10 @@ pub(super) fn environ_get(host: &mut Host<'_>, mut pointers: u32, mut bytes: u32
         errno(host.write_u32(pointers, bytes))?;
         errno(host.write(bytes, &entry))?;
         pointers = pointers.checked_add(4).ok_or(BAD_ADDRESS)?;
-        bytes = u32::try_from(entry.len()).ok().and_then(|size| bytes.checked_add(size)).ok_or(BAD_ADDRESS)?;
+        bytes = u32::try_from(entry.len())
+            .ok()
+            .and_then(|size| bytes.checked_add(size))
+            .ok_or(BAD_ADDRESS)?;
     }
     Ok(())
 }
@@ -91,7 +122,10 @@ pub(super) fn environ_sizes_get(host: &mut Host<'_>, count_out: u32, size_out: u
 
 fn environment(host: &Host<'_>) -> Vec<Vec<u8>> {
     let environment = &host.state().settings.environment;
-    environment.iter().map(|(name, value)| format!("{name}={value}\0").into_bytes()).collect()
+    environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\0").into_bytes())
+        .collect()
 }
 
 pub(super) fn args_get(_host: &mut Host<'_>, _pointers: u32, _bytes: u32) -> Answer {
@@ -119,7 +153,10 @@ pub(super) fn random_get(host: &mut Host<'_>, data: u32, size: u32) -> Answer {
     let mut bytes = vec![0; size as usize];
     for chunk in bytes.chunks_mut(8) {
         let random = host.state_mut().next_random().to_le_bytes();
-        chunk.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
+        chunk
+            .iter_mut()
+            .zip(random)
+            .for_each(|(byte, random)| *byte = random);
     }
     errno(host.write(data, &bytes))
 }
@@ -130,7 +167,10 @@ pub(super) fn sched_yield(_host: &mut Host<'_>) -> Answer {
 
 /// Envoy only logs this and lets the guest run into what follows; here it ends the call with its code.
 pub(super) fn exit(code: i32) -> wasmtime::Error {
-    wasmtime::Error::new(Stop { kind: TrapKind::Exit(code), message: format!("the guest exited with code {code}") })
+    wasmtime::Error::new(Stop {
+        kind: TrapKind::Exit(code),
+        message: format!("the guest exited with code {code}"),
+    })
 }
 
 /// A status of memory access, said in WASI's numbers.

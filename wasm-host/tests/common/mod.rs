@@ -96,5 +96,9 @@ pub fn said(logs: &[(wasm_host::Level, String)]) -> Vec<&str> {
 
 /// Header lines without the pseudo headers.
 pub fn plain(headers: &Pairs) -> Vec<(&[u8], &[u8])> {
-    headers.iter().map(|(n, v)| (n.as_slice(), v.as_slice())).filter(|(n, _)| !n.starts_with(b":")).collect()
+    headers
+        .iter()
+        .map(|(n, v)| (n.as_slice(), v.as_slice()))
+        .filter(|(n, _)| !n.starts_with(b":"))
+        .collect()
 }

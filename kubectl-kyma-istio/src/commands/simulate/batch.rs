@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use corpus::{EngineError, Outcome};
-use policy::Scenario;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -68,8 +67,8 @@ pub fn run(path: &Path, loaded: &Loaded, defaults: &Defaults, stdin: &mut dyn Bu
 }
 
 fn judge(line: &[u8], engine: &mut dyn corpus::Engine, defaults: &Defaults) -> Result<Judged, (String, bool)> {
-    let mut scenario: Scenario = serde_json::from_slice(line).map_err(|error| (error.to_string(), false))?;
-    request::fill(&mut scenario, defaults);
+    let value: Value = serde_json::from_slice(line).map_err(|error| (error.to_string(), false))?;
+    let mut scenario = request::from_value(value, defaults).map_err(|error| (error, false))?;
     let id = scenario.id.take();
     let observed = engine.judge(&scenario).map_err(|error| (error.to_string(), matches!(error, EngineError::Trap(_))))?;
     Ok(Judged::new(id, &observed))

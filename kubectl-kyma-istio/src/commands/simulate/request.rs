@@ -3,6 +3,7 @@
 use std::io::BufRead;
 
 use policy::{HeaderValue, Position, Scenario};
+use serde_json::Value;
 
 use super::{Defaults, input};
 use crate::cli::{self, RequestFlags, Simulate};
@@ -12,35 +13,52 @@ use crate::redact;
 /// The request that the user describes: a file's, then the flags.
 pub fn scenario(arguments: &Simulate, defaults: &Defaults, stdin: &mut dyn BufRead) -> Result<Scenario, Error> {
     let mut scenario = match &arguments.request_file {
-        Some(path) => {
-            let text = input::text(path, stdin)?;
-            let name = input::name(path);
-            corpus::yaml::read_as(&text).map_err(|error| input::syntax(&name, &error))?
-        }
-        None => empty(),
+        Some(path) => read(&input::name(path), &input::text(path, stdin)?, defaults)?,
+        None => Scenario { position: defaults.position, ..Scenario::default() },
     };
     apply(&arguments.request, &mut scenario)?;
-    fill(&mut scenario, defaults);
+    scenario.now.get_or_insert(defaults.now);
     Ok(scenario)
 }
 
-/// Sets what the request leaves open.
-pub fn fill(scenario: &mut Scenario, defaults: &Defaults) {
-    scenario.position.get_or_insert(defaults.position);
+/// A request from a value; what it leaves open is filled in.
+pub fn from_value(mut value: Value, defaults: &Defaults) -> Result<Scenario, String> {
+    if let Some(request) = value.as_object_mut().filter(|request| !request.contains_key("position")) {
+        let position = serde_json::to_value(defaults.position).map_err(|error| error.to_string())?;
+        request.insert("position".to_owned(), position);
+    }
+    let mut scenario: Scenario = serde_json::from_value(value).map_err(|error| error.to_string())?;
     scenario.now.get_or_insert(defaults.now);
+    check(&scenario)?;
+    Ok(scenario)
 }
 
-fn empty() -> Scenario {
-    Scenario {
-        id: None,
-        position: None,
-        peer: None,
-        peer_identity: None,
-        tls: false,
-        method: "GET".to_owned(),
-        path: "/".to_owned(),
-        headers: Vec::new(),
-        now: None,
+fn read(name: &str, text: &str, defaults: &Defaults) -> Result<Scenario, Error> {
+    let mut documents = corpus::yaml::read(text).map_err(|error| input::syntax(name, &error))?;
+    match (documents.len(), documents.pop()) {
+        (1, Some(document)) => {
+            from_value(document.value, defaults).map_err(|error| Error::input(format!("`{name}` is no request: {}", redact::anything(&error))))
+        }
+        (count, _) => Err(Error::input(format!("`{name}` has {count} documents, expected one request"))),
+    }
+}
+
+/// What a proxy would never hand to a filter, and a typing error here.
+fn check(scenario: &Scenario) -> Result<(), String> {
+    for (name, value) in &scenario.headers {
+        if name.is_empty() || name.chars().any(|c| c.is_control() || c == ' ') {
+            return Err(format!("`{}` is no header name", name.escape_default()));
+        }
+        if let HeaderValue::Bytes { hex } = value {
+            let digits = hex.len() % 2 == 0 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+            if !digits {
+                return Err(format!("header `{name}`: `hex` is no even number of hexadecimal digits"));
+            }
+        }
+    }
+    match scenario.now {
+        Some(now) if !(0.0..=9e15).contains(&now) => Err(format!("`now` is {now}, expected seconds since 1970")),
+        _ => Ok(()),
     }
 }
 
@@ -66,14 +84,14 @@ fn apply(flags: &RequestFlags, scenario: &mut Scenario) -> Result<(), Error> {
     scenario.peer_identity = flags.peer_identity.clone().or(scenario.peer_identity.take());
     scenario.tls |= flags.tls;
     scenario.now = flags.now.or(scenario.now);
-    scenario.position = flags.position.map(position).or(scenario.position);
+    scenario.position = flags.position.map_or(scenario.position, position);
     if let Some(method) = &flags.method {
         scenario.method.clone_from(method);
     }
     if let Some(path) = &flags.path {
         scenario.path.clone_from(path);
     }
-    Ok(())
+    check(scenario).map_err(Error::input)
 }
 
 /// `name: value`. A pseudo header's name begins with a colon.

@@ -1,0 +1,146 @@
+//! One request: read → decide → apply.
+
+use std::rc::Rc;
+
+use policy::{Decision, Edit, Outcome, Peer, Position, Reason, Reply, Request};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use crate::abi::{self, Status};
+use crate::root::{Running, level};
+
+/// The context of one request. Without a policy it refuses.
+pub(crate) struct Http {
+    running: Option<Rc<Running>>,
+}
+
+impl Http {
+    pub fn new(running: Option<Rc<Running>>) -> Self {
+        Self { running }
+    }
+}
+
+impl Context for Http {}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, _headers: usize, _end_of_stream: bool) -> Action {
+        let Some(running) = &self.running else {
+            return refuse(Reason::RequestUnreadable, &UNCONFIGURED);
+        };
+        // What the host does not hand over can't be judged, and what can't be carried out did not happen: both refuse.
+        let done = running
+            .read_and_decide()
+            .and_then(|decision| running.apply(&decision));
+        done.unwrap_or_else(|_| {
+            running.metrics.deny(Reason::RequestUnreadable);
+            refuse(
+                Reason::RequestUnreadable,
+                &running.policy.reply(Reason::RequestUnreadable),
+            )
+        })
+    }
+}
+
+impl Running {
+    fn read_and_decide(&self) -> Result<Decision, Status> {
+        let buffer = abi::request_headers()?;
+        let headers = abi::pairs(&buffer)?;
+        let read = |needed: bool, path: &str| {
+            if needed {
+                abi::property(path)
+            } else {
+                Ok(None)
+            }
+        };
+        let identity = read(self.needs.identity, "connection\0uri_san_peer_certificate")?;
+        let source = read(self.needs.address, "source\0address")?;
+        let tls = read(self.needs.tls, "connection\0tls_version")?;
+        let request = Request {
+            headers: &headers,
+            peer: Peer {
+                address: source.as_deref().and_then(Peer::address_of),
+                identity: identity.as_deref().filter(|identity| !identity.is_empty()),
+            },
+            position: if self.needs.position {
+                self.position()?
+            } else {
+                None
+            },
+            tls: tls.is_some_and(|version| !version.is_empty()),
+            now: abi::now()?,
+        };
+        // One thread, and no call from here comes back.
+        let mut known = self.known.try_borrow_mut().map_err(|_| Status::NOT_FOUND)?;
+        Ok(self.policy.decide(&request, &mut known, &self.signatures))
+    }
+
+    /// Where this stream's listener stands, from Istio's node id and the listener's direction.
+    fn position(&self) -> Result<Option<Position>, Status> {
+        let node = match self.node.get() {
+            Some(node) => node,
+            None => {
+                let id = abi::property("xds\0node\0id")?.unwrap_or_default();
+                self.node.get_or_init(|| id)
+            }
+        };
+        if node.starts_with(b"router~") {
+            return Ok(Position::detect(node, None));
+        }
+        let direction = abi::property("xds\0listener_direction")?;
+        let direction = direction
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(i64::from_le_bytes);
+        Ok(Position::detect(node, direction))
+    }
+
+    /// The one place where a decision becomes calls into the host.
+    fn apply(&self, decision: &Decision) -> Result<Action, Status> {
+        if self.tracing.get() {
+            self.trace(decision);
+        }
+        for edit in &decision.edits {
+            match edit {
+                Edit::Remove(name) => abi::remove_header(name)?,
+                Edit::Set(name, value) => abi::set_header(name, value)?,
+            }
+        }
+        if let Some(reason) = decision.shadow {
+            self.metrics.shadow(reason);
+        }
+        match &decision.verdict {
+            Outcome::Allow => {
+                if decision.trace.passed {
+                    self.metrics.pass();
+                } else {
+                    self.metrics.allow();
+                }
+                Ok(Action::Continue)
+            }
+            Outcome::Deny(reason, reply) => {
+                self.metrics.deny(*reason);
+                Ok(refuse(*reason, reply))
+            }
+        }
+    }
+
+    /// The decision in words, for whoever raised the log level. It holds no token.
+    fn trace(&self, decision: &Decision) {
+        if let Ok(words) = serde_json::to_string(&decision.explain(&self.policy)) {
+            abi::log(level::TRACE, &format!("decision {words}"));
+        }
+    }
+}
+
+/// Answers the request and stops it. Should the answer fail, the request still goes nowhere.
+fn refuse(reason: Reason, reply: &Reply) -> Action {
+    let _ = abi::reply(reply, reason.details());
+    Action::Pause
+}
+
+/// The answer of a filter that was never configured. Envoy makes no such stream; another host might.
+const UNCONFIGURED: Reply = Reply {
+    status: 403,
+    grpc_status: 7,
+    headers: Vec::new(),
+    body: "",
+};
