@@ -50,6 +50,8 @@ pub struct Case {
     pub envoy_refuses: Option<u16>,
     /// The reference vector that the case is.
     pub vector: Option<String>,
+    /// The anomaly that the case shows, and the policy's action for it: `[tooLong, Strip]`.
+    pub anomaly: Option<(String, String)>,
     /// What must come of it.
     pub expect: Expect,
 }

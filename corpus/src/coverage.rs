@@ -27,7 +27,7 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Counts a case. Which anomalies there were is what the engine says; whether that is right, `judge` says.
+    /// Counts a case. What it says it shows counts only if the engine saw it.
     pub fn add(&mut self, case: &Case, spec: &Value, observed: &Observed) {
         self.cases += 1;
         if let Some(reason) = &case.expect.reason {
@@ -39,10 +39,17 @@ impl Coverage {
         let Some(forwarded) = spec.get("forwarded") else { return };
         let outbound = forwarded.get("outbound").and_then(Value::as_str).unwrap_or("Keep");
         *self.outbound.entry(outbound.to_owned()).or_default() += 1;
-        for anomaly in anomalies(observed) {
-            let action = forwarded.pointer(&format!("/anomalies/{anomaly}")).and_then(Value::as_str).unwrap_or(default_action(anomaly));
-            *self.anomalies.entry((anomaly.to_owned(), action.to_owned())).or_default() += 1;
+        if let Some((anomaly, action)) = &case.anomaly {
+            let written = forwarded.pointer(&format!("/anomalies/{anomaly}")).and_then(Value::as_str).unwrap_or(default_action(anomaly));
+            if written == action && anomalies(observed).contains(&anomaly.as_str()) {
+                *self.anomalies.entry((anomaly.clone(), action.clone())).or_default() += 1;
+            }
         }
+    }
+
+    /// Counts a vector that is shown by a refused policy.
+    pub fn add_vector(&mut self, vector: &str) {
+        *self.vectors.entry(vector.to_owned()).or_default() += 1;
     }
 
     /// What is missing, each a line.

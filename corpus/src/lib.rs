@@ -8,6 +8,7 @@ mod judge;
 mod keys;
 mod observed;
 mod openssl;
+pub mod refused;
 mod suite;
 mod token;
 pub mod yaml;

@@ -90,6 +90,9 @@ impl YamlError {
             Some((_, message)) => message.to_owned(),
             None => first.trim_start_matches("error: ").to_owned(),
         };
+        // serde's errors say it once more at their end.
+        let end = place.map(|place| format!(" at line {}, column {}", place.line, place.column)).unwrap_or_default();
+        let message = message.strip_suffix(&end).map_or(message.clone(), str::to_owned);
         Self { place, message }
     }
 }

@@ -25,6 +25,9 @@ fn cases_cover_every_reason_action_and_vector() {
             coverage.add(case, suite.spec(case).expect("it ran"), &observed);
         }
     });
+    for refused in corpus::refused::read(&cases().join("refused.yaml")).unwrap_or_else(|error| panic!("{error}")) {
+        refused.vector.iter().for_each(|vector| coverage.add_vector(vector));
+    }
     let gaps = coverage.gaps();
     assert!(gaps.is_empty(), "{coverage}\n\ngaps:\n{}", gaps.join("\n"));
 }
@@ -37,6 +40,18 @@ fn cases_agree_under_wasmtime() {
     let module = module.unwrap_or_else(|why| panic!("{why}\nrun `make wasm`, then `KYMA_ISTIO_WASM=$PWD/out/header-policy.wasm cargo test -p corpus`"));
     let module = corpus::Module::compile(&module).expect("the module compiles");
     run(Depth::Wasmtime, |policy| Ok(Box::new(module.load(policy)?)), |_, _, _| {});
+}
+
+#[test]
+fn refused_policies_are_refused() {
+    let file = cases().join("refused.yaml");
+    let mut failures = String::new();
+    for refused in corpus::refused::read(&file).unwrap_or_else(|error| panic!("{error}")) {
+        if let Err(wrong) = refused.judge(&signature::Software) {
+            let _ = write!(failures, "\n{}: {}\n    {}", file.display(), refused.name, wrong.join("\n    "));
+        }
+    }
+    assert!(failures.is_empty(), "problems of refused policies differ:{failures}");
 }
 
 #[test]
@@ -83,8 +98,7 @@ fn run(
 
 fn each(mut visit: impl FnMut(&Suite, &Case, &corpus::Ready)) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs();
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/cases");
-    for file in corpus::files(&[folder]).expect("testdata/cases is there") {
+    for file in corpus::files(&[cases()]).expect("testdata/cases is there") {
         let suite = Suite::read(&file).unwrap_or_else(|error| panic!("{error}"));
         let mut mint = suite.mint(now);
         for (line, case) in &suite.cases {
@@ -92,4 +106,8 @@ fn each(mut visit: impl FnMut(&Suite, &Case, &corpus::Ready)) {
             visit(&suite, case, &ready);
         }
     }
+}
+
+fn cases() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testdata/cases")
 }
