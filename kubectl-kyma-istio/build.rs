@@ -5,7 +5,9 @@ use std::{env, fs};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let output = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let workspace = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?).join("..");
+    let workspace =
+        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?)
+            .join("..");
     let built = workspace.join("out/header-policy.wasm");
     println!("cargo::rerun-if-env-changed=KYMA_ISTIO_WASM");
     println!("cargo::rerun-if-changed={}", built.display());
@@ -13,7 +15,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(named) => {
             println!("cargo::rerun-if-changed={}", named.display());
             fs::read(&named).unwrap_or_else(|error| {
-                println!("cargo::warning=no filter is embedded: KYMA_ISTIO_WASM={}: {error}", named.display());
+                println!(
+                    "cargo::warning=no filter is embedded: KYMA_ISTIO_WASM={}: {error}",
+                    named.display()
+                );
                 Vec::new()
             })
         }

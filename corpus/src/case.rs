@@ -128,7 +128,9 @@ impl Case {
     /// Whether the case runs at `depth`, and comes to a filter there.
     #[must_use]
     pub fn runs_at(&self, depth: Depth) -> bool {
-        self.depths.as_ref().is_none_or(|depths| depths.contains(&depth))
+        self.depths
+            .as_ref()
+            .is_none_or(|depths| depths.contains(&depth))
     }
 
     /// The request, with `tokens` put in place.
@@ -137,7 +139,11 @@ impl Case {
         let position = self.position.unwrap_or(Position::Gateway);
         let default_peer = (position == Position::Gateway).then(|| IpAddr::from([192, 0, 2, 1]));
         let mut headers = vec![("host".to_owned(), HeaderValue::Text(self.host.clone()))];
-        headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), value.fill(tokens))));
+        headers.extend(
+            self.headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.fill(tokens))),
+        );
         Scenario {
             id: None,
             position,
@@ -179,7 +185,9 @@ impl CaseValue {
 
     fn fill(&self, tokens: &BTreeMap<String, String>) -> HeaderValue {
         match self {
-            Self::Repeated { repeat, times, end } => HeaderValue::Text(fill(&repeat.repeat(*times), tokens) + &fill(end, tokens)),
+            Self::Repeated { repeat, times, end } => {
+                HeaderValue::Text(fill(&repeat.repeat(*times), tokens) + &fill(end, tokens))
+            }
             Self::Plain(HeaderValue::Text(text)) => HeaderValue::Text(fill(text, tokens)),
             Self::Plain(bytes) => bytes.clone(),
         }
@@ -187,7 +195,9 @@ impl CaseValue {
 }
 
 fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
-    tokens.iter().fold(text.to_owned(), |text, (name, token)| text.replace(&format!("{{{{{name}}}}}"), token))
+    tokens.iter().fold(text.to_owned(), |text, (name, token)| {
+        text.replace(&format!("{{{{{name}}}}}"), token)
+    })
 }
 
 fn get() -> String {

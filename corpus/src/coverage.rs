@@ -13,8 +13,12 @@ const ACTIONS: [&str; 3] = ["Allow", "Strip", "Reject"];
 const OUTBOUND: [&str; 5] = ["Keep", "Append", "Replace", "Truncate", "Strip"];
 /// The reference's vectors: `U` getLastAddressFromXFF, `X` the header as it is sent on, `D` the documentation's examples.
 const VECTORS: [(&str, u32); 3] = [("U", 15), ("X", 10), ("D", 6)];
-/// Only a host that fails or lies brings these about: the tests of wasm-filter do.
-const HOST_FAULTS: [Reason; 2] = [Reason::RequestUnreadable, Reason::SignatureUnchecked];
+/// No request brings these about, only a host that fails or lies; the tests of wasm-host's hostile rules do.
+const HOST_FAULTS: [Reason; 3] = [
+    Reason::RequestUnreadable,
+    Reason::SignatureUnchecked,
+    Reason::PositionUnknown,
+];
 
 /// Counts.
 #[derive(Debug, Default)]
@@ -36,13 +40,24 @@ impl Coverage {
         if let Some(vector) = &case.vector {
             *self.vectors.entry(vector.clone()).or_default() += 1;
         }
-        let Some(forwarded) = spec.get("forwarded") else { return };
-        let outbound = forwarded.get("outbound").and_then(Value::as_str).unwrap_or("Keep");
+        let Some(forwarded) = spec.get("forwarded") else {
+            return;
+        };
+        let outbound = forwarded
+            .get("outbound")
+            .and_then(Value::as_str)
+            .unwrap_or("Keep");
         *self.outbound.entry(outbound.to_owned()).or_default() += 1;
         if let Some((anomaly, action)) = &case.anomaly {
-            let written = forwarded.pointer(&format!("/anomalies/{anomaly}")).and_then(Value::as_str).unwrap_or(default_action(anomaly));
+            let written = forwarded
+                .pointer(&format!("/anomalies/{anomaly}"))
+                .and_then(Value::as_str)
+                .unwrap_or(default_action(anomaly));
             if written == action && anomalies(observed).contains(&anomaly.as_str()) {
-                *self.anomalies.entry((anomaly.clone(), action.clone())).or_default() += 1;
+                *self
+                    .anomalies
+                    .entry((anomaly.clone(), action.clone()))
+                    .or_default() += 1;
             }
         }
     }
@@ -56,23 +71,44 @@ impl Coverage {
     #[must_use]
     pub fn gaps(&self) -> Vec<String> {
         let mut gaps = Vec::new();
-        for reason in Reason::ALL.iter().filter(|reason| !HOST_FAULTS.contains(reason)) {
-            let count = self.reasons.get(reason.label()).copied().unwrap_or_default();
+        for reason in Reason::ALL
+            .iter()
+            .filter(|reason| !HOST_FAULTS.contains(reason))
+        {
+            let count = self
+                .reasons
+                .get(reason.label())
+                .copied()
+                .unwrap_or_default();
             if count < 2 {
-                gaps.push(format!("reason {reason}: {count} cases, expected at least two"));
+                gaps.push(format!(
+                    "reason {reason}: {count} cases, expected at least two"
+                ));
             }
         }
         for anomaly in Anomaly::ALL {
             for action in ACTIONS {
-                if !self.anomalies.contains_key(&(anomaly.name().to_owned(), action.to_owned())) {
+                if !self
+                    .anomalies
+                    .contains_key(&(anomaly.name().to_owned(), action.to_owned()))
+                {
                     gaps.push(format!("anomaly {} with {action}: no case", anomaly.name()));
                 }
             }
         }
-        gaps.extend(OUTBOUND.iter().filter(|mode| !self.outbound.contains_key(**mode)).map(|mode| format!("outbound {mode}: no case")));
+        gaps.extend(
+            OUTBOUND
+                .iter()
+                .filter(|mode| !self.outbound.contains_key(**mode))
+                .map(|mode| format!("outbound {mode}: no case")),
+        );
         for (letter, last) in VECTORS {
             let vectors = (1..=last).map(|number| format!("{letter}{number}"));
-            gaps.extend(vectors.filter(|vector| !self.vectors.contains_key(vector)).map(|vector| format!("vector {vector}: no case")));
+            gaps.extend(
+                vectors
+                    .filter(|vector| !self.vectors.contains_key(vector))
+                    .map(|vector| format!("vector {vector}: no case")),
+            );
         }
         gaps
     }
@@ -81,9 +117,18 @@ impl Coverage {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} cases", self.cases)?;
-        let list = |counts: &BTreeMap<String, usize>| counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ");
+        let list = |counts: &BTreeMap<String, usize>| {
+            counts
+                .iter()
+                .map(|(name, count)| format!("{name} {count}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         writeln!(f, "reasons: {}", list(&self.reasons))?;
-        let anomalies = self.anomalies.iter().map(|((anomaly, action), count)| format!("{anomaly} {action} {count}"));
+        let anomalies = self
+            .anomalies
+            .iter()
+            .map(|((anomaly, action), count)| format!("{anomaly} {action} {count}"));
         writeln!(f, "anomalies: {}", anomalies.collect::<Vec<_>>().join(", "))?;
         writeln!(f, "outbound: {}", list(&self.outbound))?;
         write!(f, "vectors: {}", list(&self.vectors))
@@ -91,8 +136,14 @@ impl fmt::Display for Coverage {
 }
 
 fn anomalies(observed: &Observed) -> Vec<&str> {
-    let trace = observed.explanation.as_ref().and_then(|explanation| explanation.pointer("/chain/anomalies"));
-    trace.and_then(Value::as_array).map(|anomalies| anomalies.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+    let trace = observed
+        .explanation
+        .as_ref()
+        .and_then(|explanation| explanation.pointer("/chain/anomalies"));
+    trace
+        .and_then(Value::as_array)
+        .map(|anomalies| anomalies.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default()
 }
 
 fn default_action(anomaly: &str) -> &'static str {

@@ -6,21 +6,45 @@ use crate::case::{Case, ExpectedHeader, Outcome};
 use crate::observed::{Observed, by_name, text};
 
 /// Every difference, each a line. `tokens` are put where the expectation names one.
-pub fn judge(case: &Case, tokens: &BTreeMap<String, String>, observed: &Observed) -> Result<(), Vec<String>> {
+pub fn judge(
+    case: &Case,
+    tokens: &BTreeMap<String, String>,
+    observed: &Observed,
+) -> Result<(), Vec<String>> {
     let expect = &case.expect;
     let mut wrong = Vec::new();
     let mut compare = |what: &str, expected: &Option<String>, found: &Option<String>| {
         if expected != found {
-            let show = |value: &Option<String>| value.as_ref().map_or("nothing".to_owned(), |v| format!("`{v}`"));
-            wrong.push(format!("{what}: expected {}, observed {}", show(expected), show(found)));
+            let show = |value: &Option<String>| {
+                value
+                    .as_ref()
+                    .map_or("nothing".to_owned(), |v| format!("`{v}`"))
+            };
+            wrong.push(format!(
+                "{what}: expected {}, observed {}",
+                show(expected),
+                show(found)
+            ));
         }
     };
 
-    compare("outcome", &Some(name(expect.outcome)), &Some(name(observed.outcome)));
-    compare("status", &expect.status.map(|s| s.to_string()), &observed.status.map(|s| s.to_string()));
+    compare(
+        "outcome",
+        &Some(name(expect.outcome)),
+        &Some(name(observed.outcome)),
+    );
+    compare(
+        "status",
+        &expect.status.map(|s| s.to_string()),
+        &observed.status.map(|s| s.to_string()),
+    );
     let allowed = expect.outcome == Outcome::Allow;
     if observed.explanation.is_some() || !allowed {
-        compare("reason", &expect.reason, &observed.reason_or_shadow().map(str::to_owned));
+        compare(
+            "reason",
+            &expect.reason,
+            &observed.reason_or_shadow().map(str::to_owned),
+        );
     }
     if observed.explanation.is_some() {
         // A refusal often comes before client or rule are known; where a case names them they are compared.
@@ -30,12 +54,25 @@ pub fn judge(case: &Case, tokens: &BTreeMap<String, String>, observed: &Observed
             }
         }
         if !allowed {
-            compare("reason in the decision", &expect.reason, &observed.said("reason").map(str::to_owned));
+            compare(
+                "reason in the decision",
+                &expect.reason,
+                &observed.said("reason").map(str::to_owned),
+            );
         }
     }
     for (header, expected) in &expect.reply {
-        let found: Vec<&str> = observed.reply.iter().filter(|(n, _)| n.eq_ignore_ascii_case(header)).map(|(_, v)| v.as_str()).collect();
-        compare(&format!("reply header {header}"), expected, &(!found.is_empty()).then(|| found.join(", ")));
+        let found: Vec<&str> = observed
+            .reply
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(header))
+            .map(|(_, v)| v.as_str())
+            .collect();
+        compare(
+            &format!("reply header {header}"),
+            expected,
+            &(!found.is_empty()).then(|| found.join(", ")),
+        );
     }
     if expect.outcome == Outcome::Allow && observed.outcome == Outcome::Allow {
         wrong.extend(judge_headers(case, tokens, observed));
@@ -43,13 +80,19 @@ pub fn judge(case: &Case, tokens: &BTreeMap<String, String>, observed: &Observed
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-fn judge_headers(case: &Case, tokens: &BTreeMap<String, String>, observed: &Observed) -> Vec<String> {
+fn judge_headers(
+    case: &Case,
+    tokens: &BTreeMap<String, String>,
+    observed: &Observed,
+) -> Vec<String> {
     let mut expected = by_name(&observed.before);
     for (name, header) in &case.expect.headers {
         let values = match header {
             ExpectedHeader::Absent(()) => Vec::new(),
             ExpectedHeader::Once(value) => vec![value.bytes(tokens)],
-            ExpectedHeader::Several(values) => values.iter().map(|value| value.bytes(tokens)).collect(),
+            ExpectedHeader::Several(values) => {
+                values.iter().map(|value| value.bytes(tokens)).collect()
+            }
         };
         if values.is_empty() {
             expected.remove(name);
@@ -59,19 +102,38 @@ fn judge_headers(case: &Case, tokens: &BTreeMap<String, String>, observed: &Obse
     }
     let found = by_name(&observed.after);
     let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
-    let different = names.into_iter().filter(|name| expected.get(*name) != found.get(*name));
-    different.map(|name| format!("header {name}: expected {}, observed {}", show(expected.get(name)), show(found.get(name)))).collect()
+    let different = names
+        .into_iter()
+        .filter(|name| expected.get(*name) != found.get(*name));
+    different
+        .map(|name| {
+            format!(
+                "header {name}: expected {}, observed {}",
+                show(expected.get(name)),
+                show(found.get(name))
+            )
+        })
+        .collect()
 }
 
 fn show(values: Option<&Vec<Vec<u8>>>) -> String {
-    let Some(values) = values else { return "none".to_owned() };
-    let values: Vec<String> = values.iter().map(|value| format!("`{}`", shorten(&text(value)))).collect();
+    let Some(values) = values else {
+        return "none".to_owned();
+    };
+    let values: Vec<String> = values
+        .iter()
+        .map(|value| format!("`{}`", shorten(&text(value))))
+        .collect();
     values.join(" and ")
 }
 
 fn shorten(value: &str) -> String {
     match value.char_indices().nth(200) {
-        Some((end, _)) => format!("{}… ({} bytes)", value.get(..end).unwrap_or_default(), value.len()),
+        Some((end, _)) => format!(
+            "{}… ({} bytes)",
+            value.get(..end).unwrap_or_default(),
+            value.len()
+        ),
         None => value.to_owned(),
     }
 }
@@ -93,11 +155,25 @@ pub fn disagreements(one: &Observed, other: &Observed) -> Vec<String> {
         }
     };
     compare("outcome", name(one.outcome), name(other.outcome));
-    compare("status", format!("{:?}", one.status), format!("{:?}", other.status));
-    compare("reason", format!("{:?}", one.reason), format!("{:?}", other.reason));
+    compare(
+        "status",
+        format!("{:?}", one.status),
+        format!("{:?}", other.status),
+    );
+    compare(
+        "reason",
+        format!("{:?}", one.reason),
+        format!("{:?}", other.reason),
+    );
     if let (Some(one), Some(other)) = (&one.explanation, &other.explanation) {
         for field in ["client", "rule", "reason", "shadow"] {
-            let said = |explanation: &serde_json::Value| explanation.get(field).cloned().unwrap_or_default().to_string();
+            let said = |explanation: &serde_json::Value| {
+                explanation
+                    .get(field)
+                    .cloned()
+                    .unwrap_or_default()
+                    .to_string()
+            };
             compare(field, said(one), said(other));
         }
     }
@@ -105,7 +181,11 @@ pub fn disagreements(one: &Observed, other: &Observed) -> Vec<String> {
     if one.outcome == Outcome::Allow && other.outcome == Outcome::Allow {
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for header in names {
-            compare(&format!("header {header}"), show(before.get(header)), show(after.get(header)));
+            compare(
+                &format!("header {header}"),
+                show(before.get(header)),
+                show(after.get(header)),
+            );
         }
     }
     let reply = |observed: &Observed| {
@@ -113,6 +193,10 @@ pub fn disagreements(one: &Observed, other: &Observed) -> Vec<String> {
         reply.sort();
         reply
     };
-    compare("reply", format!("{:?}", reply(one)), format!("{:?}", reply(other)));
+    compare(
+        "reply",
+        format!("{:?}", reply(one)),
+        format!("{:?}", reply(other)),
+    );
     found
 }

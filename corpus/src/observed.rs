@@ -36,7 +36,10 @@ pub type ByName = BTreeMap<String, Vec<Vec<u8>>>;
 pub fn by_name(headers: &[(Vec<u8>, Vec<u8>)]) -> ByName {
     let mut grouped = ByName::new();
     for (name, value) in headers {
-        grouped.entry(text(name).to_ascii_lowercase()).or_default().push(value.clone());
+        grouped
+            .entry(text(name).to_ascii_lowercase())
+            .or_default()
+            .push(value.clone());
     }
     grouped
 }
@@ -46,7 +49,16 @@ pub fn by_name(headers: &[(Vec<u8>, Vec<u8>)]) -> ByName {
 pub fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_) => bytes.iter().map(|byte| if (0x20..0x7f).contains(byte) { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") }).collect(),
+        Err(_) => bytes
+            .iter()
+            .map(|byte| {
+                if (0x20..0x7f).contains(byte) {
+                    char::from(*byte).to_string()
+                } else {
+                    format!("\\x{byte:02x}")
+                }
+            })
+            .collect(),
     }
 }
 

@@ -23,7 +23,9 @@ pub enum OpensslError {
     Answer(&'static str),
 }
 
-const ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+const ALGORITHMS: [&str; 9] = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA",
+];
 
 /// Whether `sign` knows the algorithm.
 #[must_use]
@@ -35,8 +37,17 @@ pub fn can(alg: &str) -> bool {
 pub fn algorithm(key: &Path) -> Result<&'static str, OpensslError> {
     let text = run(&["pkey", "-noout", "-text", "-in"], Some(key), b"")?;
     let text = String::from_utf8_lossy(&text);
-    let found = [("ED25519", "EdDSA"), ("prime256v1", "ES256"), ("secp384r1", "ES384"), ("modulus", "RS256")];
-    found.iter().find(|(mark, _)| text.contains(mark)).map(|(_, alg)| *alg).ok_or(OpensslError::Answer("key of a known type"))
+    let found = [
+        ("ED25519", "EdDSA"),
+        ("prime256v1", "ES256"),
+        ("secp384r1", "ES384"),
+        ("modulus", "RS256"),
+    ];
+    found
+        .iter()
+        .find(|(mark, _)| text.contains(mark))
+        .map(|(_, alg)| *alg)
+        .ok_or(OpensslError::Answer("key of a known type"))
 }
 
 /// The public half of a private key, as PEM text.
@@ -47,7 +58,19 @@ pub fn public_pem(key: &Path) -> Result<Vec<u8>, OpensslError> {
 /// HMAC with SHA-256.
 pub fn hmac_sha256(secret: &[u8], text: &[u8]) -> Result<Vec<u8>, OpensslError> {
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    run(&["dgst", "-sha256", "-mac", "HMAC", "-macopt", &format!("hexkey:{hex}"), "-binary"], None, text)
+    run(
+        &[
+            "dgst",
+            "-sha256",
+            "-mac",
+            "HMAC",
+            "-macopt",
+            &format!("hexkey:{hex}"),
+            "-binary",
+        ],
+        None,
+        text,
+    )
 }
 
 /// A JWS signature.
@@ -58,16 +81,33 @@ pub fn sign(key: &Path, alg: &str, text: &[u8]) -> Result<Vec<u8>, OpensslError>
         _ => "-sha256",
     };
     match alg.get(..2) {
-        Some("PS") => {
-            run(&["dgst", hash, "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest", "-sign"], Some(key), text)
-        }
-        Some("ES") => raw_ecdsa(&run(&["dgst", hash, "-sign"], Some(key), text)?, if alg == "ES384" { 48 } else { 32 }),
+        Some("PS") => run(
+            &[
+                "dgst",
+                hash,
+                "-sigopt",
+                "rsa_padding_mode:pss",
+                "-sigopt",
+                "rsa_pss_saltlen:digest",
+                "-sign",
+            ],
+            Some(key),
+            text,
+        ),
+        Some("ES") => raw_ecdsa(
+            &run(&["dgst", hash, "-sign"], Some(key), text)?,
+            if alg == "ES384" { 48 } else { 32 },
+        ),
         Some("Ed") => {
             let mut file = tempfile::NamedTempFile::new()?;
             file.write_all(text)?;
             file.flush()?;
             let path = file.path().to_string_lossy().into_owned();
-            run(&["pkeyutl", "-sign", "-rawin", "-in", &path, "-inkey"], Some(key), b"")
+            run(
+                &["pkeyutl", "-sign", "-rawin", "-in", &path, "-inkey"],
+                Some(key),
+                b"",
+            )
         }
         _ => run(&["dgst", hash, "-sign"], Some(key), text),
     }
@@ -82,7 +122,11 @@ fn raw_ecdsa(der: &[u8], width: usize) -> Result<Vec<u8>, OpensslError> {
     for _ in 0..2 {
         let length = usize::from(*rest.get(1).ok_or_else(bad)?);
         let number = rest.get(2..2 + length).ok_or_else(bad)?;
-        let number = if number.len() > width { number.get(number.len() - width..).ok_or_else(bad)? } else { number };
+        let number = if number.len() > width {
+            number.get(number.len() - width..).ok_or_else(bad)?
+        } else {
+            number
+        };
         raw.extend(std::iter::repeat_n(0, width - number.len()));
         raw.extend_from_slice(number);
         rest = rest.get(2 + length..).ok_or_else(bad)?;
@@ -92,7 +136,12 @@ fn raw_ecdsa(der: &[u8], width: usize) -> Result<Vec<u8>, OpensslError> {
 
 fn run(arguments: &[&str], last: Option<&Path>, input: &[u8]) -> Result<Vec<u8>, OpensslError> {
     let mut command = Command::new("openssl");
-    command.args(arguments).args(last).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(arguments)
+        .args(last)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // It may end before it has read everything; its exit code says what happened.

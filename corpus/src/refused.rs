@@ -34,9 +34,9 @@ pub struct Refused {
 pub struct Problem {
     /// Where.
     pub path: String,
-    /// What stands there, where the words matter.
+    /// Words that tell what stands there, where they matter.
     pub found: Option<String>,
-    /// What is expected, where the words matter.
+    /// Words that tell what is expected, where they matter.
     pub expected: Option<String>,
     /// The hint, where the words matter.
     pub hint: Option<String>,
@@ -50,11 +50,20 @@ struct Wire {
 
 /// Reads a file of refused policies; `@jwks.json` is put in place.
 pub fn read(path: &Path) -> Result<Vec<Refused>, SuiteError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Read { path: path.to_owned(), source })?;
-    let wire: Wire = yaml::read_as(&text).map_err(|source| SuiteError::Yaml { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let wire: Wire = yaml::read_as(&text).map_err(|source| SuiteError::Yaml {
+        path: path.to_owned(),
+        source,
+    })?;
     let keys = Keys::near(path);
     let mut refused = wire.refused;
-    for value in refused.iter_mut().flat_map(|refused| refused.policy.iter_mut().chain(&mut refused.document)) {
+    for value in refused
+        .iter_mut()
+        .flat_map(|refused| refused.policy.iter_mut().chain(&mut refused.document))
+    {
         substitute(value, keys.as_ref()).map_err(SuiteError::UnknownKey)?;
     }
     Ok(refused)
@@ -82,9 +91,18 @@ impl Refused {
         for due in &self.problems {
             let fits = |told: &&policy::ConfigError| {
                 told.path == due.path
-                    && due.found.as_ref().is_none_or(|found| *found == told.found)
-                    && due.expected.as_ref().is_none_or(|expected| *expected == told.expected)
-                    && due.hint.as_ref().is_none_or(|hint| Some(hint) == told.hint.as_ref())
+                    && due
+                        .found
+                        .as_ref()
+                        .is_none_or(|found| told.found.contains(found.as_str()))
+                    && due
+                        .expected
+                        .as_ref()
+                        .is_none_or(|expected| told.expected.contains(expected.as_str()))
+                    && due
+                        .hint
+                        .as_ref()
+                        .is_none_or(|hint| Some(hint) == told.hint.as_ref())
             };
             match left.iter().position(fits) {
                 Some(index) => drop(left.remove(index)),

@@ -80,10 +80,25 @@ struct Wire {
 impl Suite {
     /// Reads one file.
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Read { path: path.to_owned(), source })?;
-        let wire: Wire = yaml::read_as(&text).map_err(|source| SuiteError::Yaml { path: path.to_owned(), source })?;
-        let cases = wire.cases.into_iter().map(|case| (case.referenced.line(), case.value)).collect();
-        Ok(Self { path: path.to_owned(), policies: wire.policies, cases, keys: Keys::near(path) })
+        let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let wire: Wire = yaml::read_as(&text).map_err(|source| SuiteError::Yaml {
+            path: path.to_owned(),
+            source,
+        })?;
+        let cases = wire
+            .cases
+            .into_iter()
+            .map(|case| (case.referenced.line(), case.value))
+            .collect();
+        Ok(Self {
+            path: path.to_owned(),
+            policies: wire.policies,
+            cases,
+            keys: Keys::near(path),
+        })
     }
 
     /// A mint for the file's tokens; none when there are no keys.
@@ -96,12 +111,20 @@ impl Suite {
     pub fn spec<'a>(&'a self, case: &'a Case) -> Result<&'a Value, SuiteError> {
         match &case.policy {
             PolicyChoice::Spec(spec) => Ok(spec),
-            PolicyChoice::Named(name) => self.policies.get(name).ok_or_else(|| SuiteError::UnknownPolicy(name.clone())),
+            PolicyChoice::Named(name) => self
+                .policies
+                .get(name)
+                .ok_or_else(|| SuiteError::UnknownPolicy(name.clone())),
         }
     }
 
     /// Makes a case ready: keys and tokens in place. `now` is the mint's, in seconds.
-    pub fn ready(&self, case: &Case, mint: &mut Option<Mint>, now: u64) -> Result<Ready, SuiteError> {
+    pub fn ready(
+        &self,
+        case: &Case,
+        mint: &mut Option<Mint>,
+        now: u64,
+    ) -> Result<Ready, SuiteError> {
         let mut spec = self.spec(case)?.clone();
         substitute(&mut spec, self.keys.as_ref()).map_err(SuiteError::UnknownKey)?;
         let mut tokens = BTreeMap::new();
@@ -109,10 +132,19 @@ impl Suite {
             let mint = mint.as_mut().ok_or(SuiteError::NoKeys)?;
             tokens.insert(name.clone(), mint.mint(token)?);
         }
-        let policy = json!({"apiVersion": policy::API_VERSION, "spec": spec}).to_string().into_bytes();
-        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
+        let policy = json!({"apiVersion": policy::API_VERSION, "spec": spec})
+            .to_string()
+            .into_bytes();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds since 1970 are far below 2^53"
+        )]
         let scenario = case.scenario(&tokens, now as f64);
-        Ok(Ready { policy, scenario, tokens })
+        Ok(Ready {
+            policy,
+            scenario,
+            tokens,
+        })
     }
 }
 
@@ -132,11 +164,18 @@ pub fn files(roots: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), SuiteError> {
-    let unreadable = |source| SuiteError::Read { path: folder.to_owned(), source };
+    let unreadable = |source| SuiteError::Read {
+        path: folder.to_owned(),
+        source,
+    };
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let refused = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("refused"));
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let refused = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("refused"));
+        let is_yaml = path
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml");
         if path.is_dir() {
             collect(&path, found)?;
         } else if is_yaml && !refused {

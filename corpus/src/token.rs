@@ -83,7 +83,11 @@ impl Mint {
     /// A mint whose tokens count from `now`, in seconds since 1970.
     #[must_use]
     pub fn new(keys: Keys, now: u64) -> Self {
-        Self { keys, now, minted: HashMap::new() }
+        Self {
+            keys,
+            now,
+            minted: HashMap::new(),
+        }
     }
 
     /// The keys it signs with.
@@ -97,7 +101,11 @@ impl Mint {
         let alg = self.algorithm(token)?;
         let header = header(token, &alg);
         let payload = payload(token, self.now);
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(&header), URL_SAFE_NO_PAD.encode(&payload));
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(&header),
+            URL_SAFE_NO_PAD.encode(&payload)
+        );
         let name = format!("{} {alg} {:?} {signed}", token.key, token.mangle);
         if let Some(minted) = self.minted.get(&name) {
             return Ok(minted.clone());
@@ -130,7 +138,11 @@ impl Mint {
             return Ok(openssl::hmac_sha256(&secret, text)?);
         }
         // A header may name an algorithm that is none of the key's (`none`, `RS256` on an EC key): it is then signed as the key can.
-        let signing = if openssl::can(alg) { alg.to_owned() } else { openssl::algorithm(&key)?.to_owned() };
+        let signing = if openssl::can(alg) {
+            alg.to_owned()
+        } else {
+            openssl::algorithm(&key)?.to_owned()
+        };
         Ok(openssl::sign(&key, &signing, text)?)
     }
 }
@@ -140,7 +152,10 @@ fn header(token: &Token, alg: &str) -> String {
         return text.clone();
     }
     let mut header = Map::from_iter([("alg".to_owned(), Value::from(alg))]);
-    let kid = token.kid.clone().unwrap_or_else(|| (token.key != "none").then(|| token.key.clone()));
+    let kid = token
+        .kid
+        .clone()
+        .unwrap_or_else(|| (token.key != "none").then(|| token.key.clone()));
     if let Some(kid) = kid {
         header.insert("kid".to_owned(), Value::from(kid));
     }
@@ -153,7 +168,11 @@ fn payload(token: &Token, now: u64) -> String {
         return text.clone();
     }
     let mut claims = token.claims.clone();
-    let times = [("exp", token.exp.unwrap_or(Some(300.0))), ("nbf", token.nbf), ("iat", token.iat)];
+    let times = [
+        ("exp", token.exp.unwrap_or(Some(300.0))),
+        ("nbf", token.nbf),
+        ("iat", token.iat),
+    ];
     for (name, shift) in times {
         // A claim written out (`claims: {exp: soon}`) is meant as written.
         if let (Some(shift), false) = (shift, claims.contains_key(name)) {
@@ -163,24 +182,39 @@ fn payload(token: &Token, now: u64) -> String {
     Value::Object(claims).to_string()
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "seconds since 1970 are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "seconds since 1970 are far below 2^53"
+)]
 fn moment(now: u64, shift: f64) -> Value {
     let moment = now as f64 + shift;
-    if moment.fract() == 0.0 { Value::from(moment as i64) } else { Value::from(moment) }
+    if moment.fract() == 0.0 {
+        Value::from(moment as i64)
+    } else {
+        Value::from(moment)
+    }
 }
 
-fn finish(token: &Token, signed: &str, payload: &str, mut signature: Vec<u8>) -> Result<String, TokenError> {
+fn finish(
+    token: &Token,
+    signed: &str,
+    payload: &str,
+    mut signature: Vec<u8>,
+) -> Result<String, TokenError> {
     let (header, body) = signed.split_once('.').unwrap_or_default();
     let finished = match token.mangle {
         None | Some(Mangle::Hmac) => format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)),
         Some(Mangle::Signature) => {
-            let first = signature.first_mut().ok_or_else(|| TokenError::Unfit("it has no signature to mangle".to_owned()))?;
+            let first = signature
+                .first_mut()
+                .ok_or_else(|| TokenError::Unfit("it has no signature to mangle".to_owned()))?;
             *first ^= 1;
             format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
         }
         Some(Mangle::Payload) => {
-            let mut claims: Map<String, Value> =
-                serde_json::from_str(payload).map_err(|e| TokenError::Unfit(format!("its payload is no JSON object: {e}")))?;
+            let mut claims: Map<String, Value> = serde_json::from_str(payload)
+                .map_err(|e| TokenError::Unfit(format!("its payload is no JSON object: {e}")))?;
             claims.insert("sub".to_owned(), Value::from("mallory"));
             let changed = URL_SAFE_NO_PAD.encode(Value::Object(claims).to_string());
             format!("{header}.{changed}.{}", URL_SAFE_NO_PAD.encode(signature))
@@ -188,7 +222,10 @@ fn finish(token: &Token, signed: &str, payload: &str, mut signature: Vec<u8>) ->
         Some(Mangle::Truncate) => signed.to_owned(),
         Some(Mangle::EmptySegment) => format!("{header}..{}", URL_SAFE_NO_PAD.encode(signature)),
         Some(Mangle::Pad) => {
-            let padded = STANDARD.encode(&signature).replace('+', "-").replace('/', "_");
+            let padded = STANDARD
+                .encode(&signature)
+                .replace('+', "-")
+                .replace('/', "_");
             let padding = if padded.ends_with('=') { "" } else { "=" };
             format!("{header}.{body}.{padded}{padding}")
         }
@@ -196,6 +233,8 @@ fn finish(token: &Token, signed: &str, payload: &str, mut signature: Vec<u8>) ->
     Ok(finished)
 }
 
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
 }

@@ -37,7 +37,8 @@ pub struct YamlError {
 
 /// Reads every document of a text. Duplicate keys are refused.
 pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
-    let nodes: Vec<Spanned<Node>> = serde_saphyr::from_multiple_with_options(text, options()).map_err(|e| YamlError::of(&e))?;
+    let nodes: Vec<Spanned<Node>> =
+        serde_saphyr::from_multiple_with_options(text, options()).map_err(|e| YamlError::of(&e))?;
     nodes.into_iter().map(Document::of).collect()
 }
 
@@ -48,7 +49,10 @@ pub fn read_as<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, YamlErro
 
 /// Writes a value as YAML.
 pub fn write<T: serde::Serialize>(value: &T) -> Result<String, YamlError> {
-    serde_saphyr::to_string(value).map_err(|e| YamlError { place: None, message: e.to_string() })
+    serde_saphyr::to_string(value).map_err(|e| YamlError {
+        place: None,
+        message: e.to_string(),
+    })
 }
 
 fn options() -> Options {
@@ -86,20 +90,30 @@ impl YamlError {
         let place = error.location().map(Place::from);
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
-        let message = match first.strip_prefix("error: line ").and_then(|rest| rest.split_once(": ")) {
+        let message = match first
+            .strip_prefix("error: line ")
+            .and_then(|rest| rest.split_once(": "))
+        {
             Some((_, message)) => message.to_owned(),
             None => first.trim_start_matches("error: ").to_owned(),
         };
         // serde's errors say it once more at their end.
-        let end = place.map(|place| format!(" at line {}, column {}", place.line, place.column)).unwrap_or_default();
-        let message = message.strip_suffix(&end).map_or(message.clone(), str::to_owned);
+        let end = place
+            .map(|place| format!(" at line {}, column {}", place.line, place.column))
+            .unwrap_or_default();
+        let message = message
+            .strip_suffix(&end)
+            .map_or(message.clone(), str::to_owned);
         Self { place, message }
     }
 }
 
 impl From<Location> for Place {
     fn from(location: Location) -> Self {
-        Self { line: location.line(), column: location.column() }
+        Self {
+            line: location.line(),
+            column: location.column(),
+        }
     }
 }
 
@@ -110,7 +124,11 @@ enum Node {
 }
 
 impl Node {
-    fn into_value(self, path: &str, places: &mut BTreeMap<String, Place>) -> Result<Value, YamlError> {
+    fn into_value(
+        self,
+        path: &str,
+        places: &mut BTreeMap<String, Place>,
+    ) -> Result<Value, YamlError> {
         match self {
             Self::Scalar(value) => Ok(value),
             Self::List(elements) => {
@@ -125,12 +143,19 @@ impl Node {
             Self::Mapping(entries) => {
                 let mut object = Map::new();
                 for (key, node) in entries {
-                    let path = if path.is_empty() { key.value.clone() } else { format!("{path}.{}", key.value) };
+                    let path = if path.is_empty() {
+                        key.value.clone()
+                    } else {
+                        format!("{path}.{}", key.value)
+                    };
                     places.insert(path.clone(), key.referenced.into());
                     let value = node.value.into_value(&path, places)?;
                     if object.insert(key.value, value).is_some() {
                         // `1` and `"1"` are two keys in YAML and one in JSON.
-                        return Err(YamlError { place: Some(key.referenced.into()), message: format!("duplicate key `{path}`") });
+                        return Err(YamlError {
+                            place: Some(key.referenced.into()),
+                            message: format!("duplicate key `{path}`"),
+                        });
                     }
                 }
                 Ok(Value::Object(object))
@@ -169,7 +194,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Scalar(Value::from(value)))
     }
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom(format_args!("`{value}` is no number that JSON has")))?;
+        let number = Number::from_f64(value)
+            .ok_or_else(|| E::custom(format_args!("`{value}` is no number that JSON has")))?;
         Ok(Node::Scalar(Value::Number(number)))
     }
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {
@@ -205,8 +231,19 @@ mod tests {
     fn a_path_leads_to_its_line() {
         let documents = read("a: 1\nb:\n  - c: x\n    d: {e: 2}\n---\n{\"f\": null}").unwrap();
         let place = |path: &str| documents[0].place(path).line;
-        assert_eq!((place("a"), place("b[0].c"), place("b[0].d.e"), place("b[0].missing.deeper")), (1, 3, 4, 3));
-        assert_eq!(documents[0].value, serde_json::json!({"a": 1, "b": [{"c": "x", "d": {"e": 2}}]}));
+        assert_eq!(
+            (
+                place("a"),
+                place("b[0].c"),
+                place("b[0].d.e"),
+                place("b[0].missing.deeper")
+            ),
+            (1, 3, 4, 3)
+        );
+        assert_eq!(
+            documents[0].value,
+            serde_json::json!({"a": 1, "b": [{"c": "x", "d": {"e": 2}}]})
+        );
         assert_eq!(documents[1].place("f"), Place { line: 6, column: 2 });
     }
 
@@ -221,6 +258,10 @@ mod tests {
     #[test]
     fn errors_copy_nothing_of_the_text() {
         let error = read("token: eyJhbGciOi\nkey: [1").unwrap_err();
-        assert!(!error.message.contains("eyJ") && !error.message.contains('\n'), "{}", error.message);
+        assert!(
+            !error.message.contains("eyJ") && !error.message.contains('\n'),
+            "{}",
+            error.message
+        );
     }
 }

@@ -21,12 +21,19 @@ fn cases_agree_natively() {
 fn cases_cover_every_reason_action_and_vector() {
     let mut coverage = Coverage::default();
     each(|suite, case, ready| {
-        if let Ok(observed) = corpus::Native::load(&ready.policy).and_then(|mut engine| engine.judge(&ready.scenario)) {
+        if let Ok(observed) =
+            corpus::Native::load(&ready.policy).and_then(|mut engine| engine.judge(&ready.scenario))
+        {
             coverage.add(case, suite.spec(case).expect("it ran"), &observed);
         }
     });
-    for refused in corpus::refused::read(&cases().join("refused.yaml")).unwrap_or_else(|error| panic!("{error}")) {
-        refused.vector.iter().for_each(|vector| coverage.add_vector(vector));
+    for refused in corpus::refused::read(&cases().join("refused.yaml"))
+        .unwrap_or_else(|error| panic!("{error}"))
+    {
+        refused
+            .vector
+            .iter()
+            .for_each(|vector| coverage.add_vector(vector));
     }
     let gaps = coverage.gaps();
     assert!(gaps.is_empty(), "{coverage}\n\ngaps:\n{}", gaps.join("\n"));
@@ -35,11 +42,18 @@ fn cases_cover_every_reason_action_and_vector() {
 #[cfg(feature = "wasm")]
 #[test]
 fn cases_agree_under_wasmtime() {
-    let module = std::env::var("KYMA_ISTIO_WASM").map_err(|_| "KYMA_ISTIO_WASM is not set".to_owned());
-    let module = module.and_then(|path| std::fs::read(&path).map_err(|error| format!("KYMA_ISTIO_WASM={path}: {error}")));
+    let module =
+        std::env::var("KYMA_ISTIO_WASM").map_err(|_| "KYMA_ISTIO_WASM is not set".to_owned());
+    let module = module.and_then(|path| {
+        std::fs::read(&path).map_err(|error| format!("KYMA_ISTIO_WASM={path}: {error}"))
+    });
     let module = module.unwrap_or_else(|why| panic!("{why}\nrun `make wasm`, then `KYMA_ISTIO_WASM=$PWD/out/header-policy.wasm cargo test -p corpus`"));
     let module = corpus::Module::compile(&module).expect("the module compiles");
-    run(Depth::Wasmtime, |policy| Ok(Box::new(module.load(policy)?)), |_, _, _| {});
+    run(
+        Depth::Wasmtime,
+        |policy| Ok(Box::new(module.load(policy)?)),
+        |_, _, _| {},
+    );
 }
 
 #[test]
@@ -48,10 +62,19 @@ fn refused_policies_are_refused() {
     let mut failures = String::new();
     for refused in corpus::refused::read(&file).unwrap_or_else(|error| panic!("{error}")) {
         if let Err(wrong) = refused.judge(&signature::Software) {
-            let _ = write!(failures, "\n{}: {}\n    {}", file.display(), refused.name, wrong.join("\n    "));
+            let _ = write!(
+                failures,
+                "\n{}: {}\n    {}",
+                file.display(),
+                refused.name,
+                wrong.join("\n    ")
+            );
         }
     }
-    assert!(failures.is_empty(), "problems of refused policies differ:{failures}");
+    assert!(
+        failures.is_empty(),
+        "problems of refused policies differ:{failures}"
+    );
 }
 
 #[test]
@@ -63,7 +86,12 @@ fn names_are_unique() {
             twice.push(format!("{}: {}", suite.path.display(), case.name));
         }
         let excused = case.depths.is_none() || case.why.is_some();
-        assert!(excused, "{}: {}: `depths` without `why`", suite.path.display(), case.name);
+        assert!(
+            excused,
+            "{}: {}: `depths` without `why`",
+            suite.path.display(),
+            case.name
+        );
     });
     assert!(twice.is_empty(), "twice:\n{}", twice.join("\n"));
 }
@@ -84,25 +112,41 @@ fn run(
             Err(error) => vec![error.to_string()],
             Ok(observed) => {
                 observe(suite, case, &observed);
-                corpus::judge(case, &ready.tokens, &observed).err().unwrap_or_default()
+                corpus::judge(case, &ready.tokens, &observed)
+                    .err()
+                    .unwrap_or_default()
             }
         };
         if !wrong.is_empty() {
             failed += 1;
-            let _ = write!(failures, "\n{}: {}\n    {}", suite.path.display(), case.name, wrong.join("\n    "));
+            let _ = write!(
+                failures,
+                "\n{}: {}\n    {}",
+                suite.path.display(),
+                case.name,
+                wrong.join("\n    ")
+            );
         }
     });
     assert!(ran > 0, "no cases");
-    assert!(failures.is_empty(), "{failed} of {ran} cases failed at depth {depth:?}:{failures}");
+    assert!(
+        failures.is_empty(),
+        "{failed} of {ran} cases failed at depth {depth:?}:{failures}"
+    );
 }
 
 fn each(mut visit: impl FnMut(&Suite, &Case, &corpus::Ready)) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock is past 1970")
+        .as_secs();
     for file in corpus::files(&[cases()]).expect("testdata/cases is there") {
         let suite = Suite::read(&file).unwrap_or_else(|error| panic!("{error}"));
         let mut mint = suite.mint(now);
         for (line, case) in &suite.cases {
-            let ready = suite.ready(case, &mut mint, now).unwrap_or_else(|error| panic!("{}:{line}: {}: {error}", file.display(), case.name));
+            let ready = suite.ready(case, &mut mint, now).unwrap_or_else(|error| {
+                panic!("{}:{line}: {}: {error}", file.display(), case.name)
+            });
             visit(&suite, case, &ready);
         }
     }

@@ -32,10 +32,14 @@ pub enum Command {
 #[command(after_help = EXIT_CODES)]
 pub enum Filter {
     /// Check policies: every problem at once, with its place.
-    #[command(after_help = "Example:\n  kubectl kyma-istio filter validate policy.yaml\n\nExit codes: 0 valid, 2 invalid.")]
+    #[command(
+        after_help = "Example:\n  kubectl kyma-istio filter validate policy.yaml\n\nExit codes: 0 valid, 2 invalid."
+    )]
     Validate(Validate),
     /// Print the JSON Schema of a HeaderPolicy.
-    #[command(after_help = "Example:\n  kubectl kyma-istio filter schema > header-policy.schema.json")]
+    #[command(
+        after_help = "Example:\n  kubectl kyma-istio filter schema > header-policy.schema.json"
+    )]
     Schema,
     /// Show what the filter does with a request, and why.
     #[command(after_help = "Examples:
@@ -45,7 +49,9 @@ pub enum Filter {
 Exit codes: 0 allowed, 1 denied, 2 invalid input. With --requests: 0 every line was judged, 2 some could not be.")]
     Simulate(Box<Simulate>),
     /// Run test cases on the engine and on the filter.
-    #[command(after_help = "Example:\n  kubectl kyma-istio filter test cases/ -o junit > report.xml\n\nExit codes: 0 all passed, 1 one failed, 2 invalid input.")]
+    #[command(
+        after_help = "Example:\n  kubectl kyma-istio filter test cases/ -o junit > report.xml\n\nExit codes: 0 all passed, 1 one failed, 2 invalid input."
+    )]
     Test(Test),
 }
 
@@ -106,7 +112,7 @@ pub struct RequestFlags {
     /// The method [default: GET].
     #[arg(long)]
     pub method: Option<String>,
-    /// The host [default: example.com].
+    /// The host [default: localhost].
     #[arg(long)]
     pub host: Option<String>,
     /// Where the proxy stands [default: the policy's position, else Gateway].
@@ -139,7 +145,7 @@ pub struct Test {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Output {
     /// The form of the answer.
-    #[arg(short, long = "output", value_enum, default_value_t = Form::Table)]
+    #[arg(short = 'o', long = "output", value_name = "FORM", value_enum, default_value_t = Form::Table)]
     pub form: Form,
 }
 

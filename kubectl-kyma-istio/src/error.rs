@@ -71,20 +71,30 @@ pub enum Error {
 impl Error {
     /// Invalid input without a hint.
     pub fn input(what: impl Into<String>) -> Self {
-        Self::Input { what: what.into(), hint: None }
+        Self::Input {
+            what: what.into(),
+            hint: None,
+        }
     }
 
     /// Invalid input with a hint.
     pub fn input_hint(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Input { what: what.into(), hint: Some(hint.into()) }
+        Self::Input {
+            what: what.into(),
+            hint: Some(hint.into()),
+        }
     }
 
     /// What helps, where something does.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Input { hint, .. } => hint.as_deref(),
-            Self::Policy { .. } => Some("`kubectl kyma-istio filter schema` prints every field; docs/header-policy.md explains them"),
-            Self::NoModule => Some("`make wasm` builds the filter, a build after it embeds it; or name one with `--filter FILE.wasm`, or use `--engine native`"),
+            Self::Policy { .. } => Some(
+                "`kubectl kyma-istio filter schema` prints every field; docs/header-policy.md explains them",
+            ),
+            Self::NoModule => Some(
+                "`make wasm` builds the filter, a build after it embeds it; or name one with `--filter FILE.wasm`, or use `--engine native`",
+            ),
             Self::Read { .. } | Self::Closed | Self::Write(_) => None,
         }
     }
@@ -101,6 +111,10 @@ impl Error {
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        if error.kind() == std::io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Write(error) }
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Self::Closed
+        } else {
+            Self::Write(error)
+        }
     }
 }

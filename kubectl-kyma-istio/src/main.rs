@@ -10,7 +10,13 @@ fn main() -> ExitCode {
     let mut stdin = BufReader::new(io::stdin());
     let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());
     let mut stderr = io::stderr();
-    let code = run_with(&settings, std::env::args_os(), &mut stdin, &mut stdout, &mut stderr);
+    let code = run_with(
+        &settings,
+        std::env::args_os(),
+        &mut stdin,
+        &mut stdout,
+        &mut stderr,
+    );
     // A reader that went away is no fault of ours.
     let _ = stdout.flush();
     ExitCode::from(code)

@@ -15,7 +15,12 @@ pub fn embedded() -> Option<&'static [u8]> {
 #[cfg(feature = "simulate")]
 pub fn bytes(file: Option<&Path>) -> Result<std::borrow::Cow<'static, [u8]>, Error> {
     match file {
-        Some(path) => std::fs::read(path).map(Into::into).map_err(|source| Error::Read { path: path.to_owned(), source }),
+        Some(path) => std::fs::read(path)
+            .map(Into::into)
+            .map_err(|source| Error::Read {
+                path: path.to_owned(),
+                source,
+            }),
         None => embedded().map(Into::into).ok_or(Error::NoModule),
     }
 }
@@ -23,5 +28,8 @@ pub fn bytes(file: Option<&Path>) -> Result<std::borrow::Cow<'static, [u8]>, Err
 /// The module's bytes.
 #[cfg(not(feature = "simulate"))]
 pub fn bytes(_: Option<&Path>) -> Result<std::borrow::Cow<'static, [u8]>, Error> {
-    Err(Error::input_hint("this plugin was built without wasmtime (feature `simulate`)", "use `--engine native`"))
+    Err(Error::input_hint(
+        "this plugin was built without wasmtime (feature `simulate`)",
+        "use `--engine native`",
+    ))
 }

@@ -34,8 +34,16 @@ pub struct Text {
 }
 
 impl<'a> Printer<'a> {
-    pub fn new(settings: &'a Settings, stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Self {
-        Self { settings, stdout, stderr }
+    pub fn new(
+        settings: &'a Settings,
+        stdout: &'a mut dyn Write,
+        stderr: &'a mut dyn Write,
+    ) -> Self {
+        Self {
+            settings,
+            stdout,
+            stderr,
+        }
     }
 
     /// Writes an answer; its exit code.
@@ -87,7 +95,11 @@ impl<'a> Printer<'a> {
         } else {
             (self.stdout, self.settings.colour_stdout, exit::DONE)
         };
-        let text = if colour { rendered.ansi().to_string() } else { rendered.to_string() };
+        let text = if colour {
+            rendered.ansi().to_string()
+        } else {
+            rendered.to_string()
+        };
         let _ = to.write_all(text.as_bytes());
         code
     }
@@ -107,7 +119,9 @@ impl<'a> Printer<'a> {
                 self.stdout.write_all(text.as_bytes())?;
             }
             (ReportForm::Junit, Body::Tests(tests)) => {
-                junit(tests).serialize(&mut *self.stdout).map_err(io::Error::other)?;
+                junit(tests)
+                    .serialize(&mut *self.stdout)
+                    .map_err(io::Error::other)?;
             }
             (_, body) => {
                 let mut text = Text::new(self.settings.colour_stdout);
@@ -131,15 +145,22 @@ fn human(body: &Body, text: &mut Text) {
 
 impl Text {
     fn new(colour: bool) -> Self {
-        Self { colour, text: String::new() }
+        Self {
+            colour,
+            text: String::new(),
+        }
     }
 
     /// Adds a line. Control characters of the user's text can't reach the terminal.
     pub fn line(&mut self, line: Arguments<'_>) {
         for character in line.to_string().trim_end().chars() {
             match Style::ALL.iter().find(|style| style.mark() == character) {
-                Some(style) if self.colour => self.text.push_str(&style.ansi().render().to_string()),
-                _ if character == END && self.colour => self.text.push_str(&anstyle::Reset.render().to_string()),
+                Some(style) if self.colour => {
+                    self.text.push_str(&style.ansi().render().to_string())
+                }
+                _ if character == END && self.colour => {
+                    self.text.push_str(&anstyle::Reset.render().to_string())
+                }
                 _ if character.is_control() => self.text.push('\u{fffd}'),
                 _ => self.text.push(character),
             }
@@ -155,7 +176,11 @@ impl Text {
 
     /// A piece of a line.
     pub fn styled(&self, style: Style, text: &str) -> String {
-        if self.colour { format!("{}{text}{END}", style.mark()) } else { text.to_owned() }
+        if self.colour {
+            format!("{}{text}{END}", style.mark())
+        } else {
+            text.to_owned()
+        }
     }
 }
 

@@ -12,7 +12,10 @@ pub struct Words {
 /// The words for a reason's label.
 #[must_use]
 pub fn words(reason: &str) -> Option<Words> {
-    TABLE.iter().find(|(label, ..)| *label == reason).map(|(_, sentence, hint)| Words { sentence, hint })
+    TABLE
+        .iter()
+        .find(|(label, ..)| *label == reason)
+        .map(|(_, sentence, hint)| Words { sentence, hint })
 }
 
 const TABLE: &[(&str, &str, &str)] = &[
@@ -76,7 +79,11 @@ const TABLE: &[(&str, &str, &str)] = &[
         "A rule looks at paths, and servers disagree what this path means (encoded slash, dot segment, double slash).",
         "normalise paths in front, or set `ambiguousPath: Allow` where every server behind reads them alike",
     ),
-    ("RuleDenied", "The rule that matched says `access: Deny`.", "rules are tried in order; the first match decides"),
+    (
+        "RuleDenied",
+        "The rule that matched says `access: Deny`.",
+        "rules are tried in order; the first match decides",
+    ),
     (
         "MissingToken",
         "The rule requires a token, and the request has none where its providers look.",
@@ -87,7 +94,11 @@ const TABLE: &[(&str, &str, &str)] = &[
         "The request has several differing tokens, and servers disagree which one counts.",
         "a comma in `authorization` means that a client or proxy sent the header twice",
     ),
-    ("TokenTooLarge", "The token is longer than the provider's `maxTokenBytes`.", "`maxTokenBytes` can be raised up to 65536"),
+    (
+        "TokenTooLarge",
+        "The token is longer than the provider's `maxTokenBytes`.",
+        "`maxTokenBytes` can be raised up to 65536",
+    ),
     (
         "TokenMalformed",
         "The token is no JWS in compact form: three base64url segments, the first a JSON object.",
@@ -103,35 +114,79 @@ const TABLE: &[(&str, &str, &str)] = &[
         "The token's header has `crit`, and we implement no extension that it may name.",
         "RFC 7515 section 4.1.11 demands the refusal",
     ),
-    ("TypeNotAccepted", "The token's `typ` is none of the provider's `types`.", "ID tokens and access tokens differ in `typ`"),
+    (
+        "TypeNotAccepted",
+        "The token's `typ` is none of the provider's `types`.",
+        "ID tokens and access tokens differ in `typ`",
+    ),
     (
         "KeyNotFound",
         "No key of the provider has the token's `kid`, or it has none and more than one key fits.",
         "the issuer may have rotated its keys: compare the `kid` with the policy's `jwks`",
     ),
-    ("SignatureInvalid", "The signature does not fit the token and the key.", "the token was changed, or signed by another key with the same `kid`"),
+    (
+        "SignatureInvalid",
+        "The signature does not fit the token and the key.",
+        "the token was changed, or signed by another key with the same `kid`",
+    ),
     (
         "SignatureUnchecked",
         "The signature could not be checked, so the token is not believed.",
         "the proxy gave no answer about the signature; see the filter's log",
     ),
-    ("IssuerNotTrusted", "The token's `iss` is no provider's `issuer`.", "they are compared byte by byte; a trailing slash counts"),
-    ("AudienceNotAccepted", "The token's `aud` holds none of the provider's `audiences`.", "the token was made for another service"),
-    ("SubjectNotAccepted", "The token's `sub` is none of the provider's `subjects`.", "a last `*` matches any rest"),
+    (
+        "IssuerNotTrusted",
+        "The token's `iss` is no provider's `issuer`.",
+        "they are compared byte by byte; a trailing slash counts",
+    ),
+    (
+        "AudienceNotAccepted",
+        "The token's `aud` holds none of the provider's `audiences`.",
+        "the token was made for another service",
+    ),
+    (
+        "SubjectNotAccepted",
+        "The token's `sub` is none of the provider's `subjects`.",
+        "a last `*` matches any rest",
+    ),
     (
         "ClaimsMalformed",
         "The token's payload is no JSON object, names a claim twice, or a registered claim has the wrong type.",
         "times are numbers, `aud` is a text or a list of texts",
     ),
-    ("Expired", "The token's `exp` is past, the clock skew included.", "get a new token; check the clocks when it is new"),
-    ("ExpirationMissing", "The token has no `exp`, and the provider requires one.", "`requireExpiration: false` accepts tokens that never end"),
-    ("NotYetValid", "The token's `nbf` lies in the future, the clock skew included.", "check the clocks; `clockSkew` can be raised up to 10m"),
-    ("IssuedInFuture", "The token's `iat` lies in the future, the clock skew included.", "check the clocks; `clockSkew` can be raised up to 10m"),
+    (
+        "Expired",
+        "The token's `exp` is past, the clock skew included.",
+        "get a new token; check the clocks when it is new",
+    ),
+    (
+        "ExpirationMissing",
+        "The token has no `exp`, and the provider requires one.",
+        "`requireExpiration: false` accepts tokens that never end",
+    ),
+    (
+        "NotYetValid",
+        "The token's `nbf` lies in the future, the clock skew included.",
+        "check the clocks; `clockSkew` can be raised up to 10m",
+    ),
+    (
+        "IssuedInFuture",
+        "The token's `iat` lies in the future, the clock skew included.",
+        "check the clocks; `clockSkew` can be raised up to 10m",
+    ),
     (
         "LifetimeTooLong",
         "The token lives longer than the provider's `maxLifetime`, or does not say how long.",
         "`maxLifetime` needs both `iat` and `exp`",
     ),
-    ("ClaimMismatch", "The token is good, and lacks a claim that the rule demands.", "compare the token's claims with the rule's `claims`"),
-    ("RequestUnreadable", "The proxy could not give the request to the filter.", "see the filter's log: this is a fault of the proxy or the filter"),
+    (
+        "ClaimMismatch",
+        "The token is good, and lacks a claim that the rule demands.",
+        "compare the token's claims with the rule's `claims`",
+    ),
+    (
+        "RequestUnreadable",
+        "The proxy could not give the request to the filter.",
+        "see the filter's log: this is a fault of the proxy or the filter",
+    ),
 ];

@@ -7,17 +7,31 @@ pub fn header(name: &str, value: &str) -> String {
     if is_secret(name) {
         return hide(value);
     }
-    if name.eq_ignore_ascii_case(":path") { query(value) } else { anything(value) }
+    if name.eq_ignore_ascii_case(":path") {
+        query(value)
+    } else {
+        anything(value)
+    }
 }
 
 /// A text that may hold a token anywhere, as a log line or an error.
 pub fn anything(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     // The separators stay where they were.
-    for piece in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '='))) {
-        let end = piece.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '='))).len();
+    for piece in text.split_inclusive(|c: char| {
+        !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '='))
+    }) {
+        let end = piece
+            .trim_end_matches(|c: char| {
+                !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '='))
+            })
+            .len();
         let (word, separator) = piece.split_at(end);
-        shown.push_str(if looks_like_token(word) { REDACTED } else { word });
+        shown.push_str(if looks_like_token(word) {
+            REDACTED
+        } else {
+            word
+        });
         shown.push_str(separator);
     }
     shown
@@ -28,7 +42,10 @@ pub fn json(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(anything(&text)),
         Value::Array(elements) => elements.into_iter().map(json).collect(),
-        Value::Object(members) => members.into_iter().map(|(name, member)| (name, json(member))).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| (name, json(member)))
+            .collect(),
         other => other,
     }
 }
@@ -36,21 +53,39 @@ pub fn json(value: Value) -> Value {
 const REDACTED: &str = "<redacted>";
 
 fn is_secret(name: &str) -> bool {
-    const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
-    SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) || name.to_ascii_lowercase().contains("token")
+    const SECRET: [&str; 4] = [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+    ];
+    SECRET
+        .iter()
+        .any(|secret| name.eq_ignore_ascii_case(secret))
+        || name.to_ascii_lowercase().contains("token")
 }
 
 fn hide(value: &str) -> String {
     match value.split_once(' ') {
-        Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphabetic()) => format!("{scheme} {REDACTED}"),
+        Some((scheme, _)) if scheme.chars().all(|c| c.is_ascii_alphabetic()) => {
+            format!("{scheme} {REDACTED}")
+        }
         _ => REDACTED.to_owned(),
     }
 }
 
 /// A query's parameters may hold a token under any name.
 fn query(path: &str) -> String {
-    let Some((path, query)) = path.split_once('?') else { return anything(path) };
-    let names: Vec<String> = query.split('&').map(|pair| pair.split_once('=').map_or(pair.to_owned(), |(name, _)| format!("{name}={REDACTED}"))).collect();
+    let Some((path, query)) = path.split_once('?') else {
+        return anything(path);
+    };
+    let names: Vec<String> = query
+        .split('&')
+        .map(|pair| {
+            pair.split_once('=')
+                .map_or(pair.to_owned(), |(name, _)| format!("{name}={REDACTED}"))
+        })
+        .collect();
     format!("{}?{}", anything(path), names.join("&"))
 }
 
@@ -67,10 +102,19 @@ mod tests {
 
     #[test]
     fn a_token_is_shown_nowhere() {
-        assert_eq!(header("Authorization", &format!("Bearer {TOKEN}")), "Bearer <redacted>");
+        assert_eq!(
+            header("Authorization", &format!("Bearer {TOKEN}")),
+            "Bearer <redacted>"
+        );
         assert_eq!(header("cookie", "a=b; c=d"), "<redacted>");
-        assert_eq!(header(":path", &format!("/x?access_token={TOKEN}&b")), "/x?access_token=<redacted>&b");
-        assert_eq!(anything(&format!("bad value `{TOKEN}`, sorry")), "bad value `<redacted>`, sorry");
+        assert_eq!(
+            header(":path", &format!("/x?access_token={TOKEN}&b")),
+            "/x?access_token=<redacted>&b"
+        );
+        assert_eq!(
+            anything(&format!("bad value `{TOKEN}`, sorry")),
+            "bad value `<redacted>`, sorry"
+        );
         assert_eq!(header("x-client-ip", "2001:db8::1"), "2001:db8::1");
     }
 }

@@ -15,7 +15,10 @@ impl Settings {
     /// No colours.
     #[must_use]
     pub const fn plain() -> Self {
-        Self { colour_stdout: false, colour_stderr: false }
+        Self {
+            colour_stdout: false,
+            colour_stderr: false,
+        }
     }
 
     /// As the process finds it: `NO_COLOR`, `CLICOLOR_FORCE`, `TERM=dumb` and pipes are honoured.

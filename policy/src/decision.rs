@@ -148,7 +148,7 @@ pub(crate) fn reply(replies: &Replies, reason: Reason) -> Reply {
     };
     let (content_type, body) = match replies.body {
         Body::ProblemJson => (Some("application/problem+json"), problem),
-        Body::Plain => (Some("text/plain; charset=utf-8"), phrase),
+        Body::Plain => (Some("text/plain"), phrase),
         Body::Empty => (None, ""),
     };
     let mut headers = Vec::with_capacity(3);

@@ -94,7 +94,7 @@ impl Read for bool {
 }
 
 /// The largest integer that survives a protobuf Struct, whose numbers are doubles.
-const LARGEST_INTEGER: f64 = 9_007_199_254_740_992.0;
+pub(crate) const LARGEST_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// Reads a whole number in a range. `1.0` is `1`: Istio re-spells numbers on their way to the proxy.
 pub(crate) fn whole(node: Node<'_, '_>, least: u32, most: u32) -> Option<u32> {

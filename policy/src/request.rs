@@ -62,7 +62,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The values of a header, in order. `name` is in lower case.
-    pub(crate) fn all(&self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub(crate) fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.headers
             .iter()
             .filter(move |(header, _)| *header == name.as_bytes())

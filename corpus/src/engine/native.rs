@@ -16,10 +16,15 @@ pub struct Native {
 impl Native {
     /// Loads a policy.
     pub fn load(policy: &[u8]) -> Result<Self, EngineError> {
-        let policy = Policy::from_json(policy, &Software).map_err(|problems| EngineError::PolicyRefused {
-            problems: problems.iter().map(ToString::to_string).collect(),
+        let policy = Policy::from_json(policy, &Software).map_err(|problems| {
+            EngineError::PolicyRefused {
+                problems: problems.iter().map(ToString::to_string).collect(),
+            }
         })?;
-        Ok(Self { policy, tokens: VerifiedTokens::new(1024, 0) })
+        Ok(Self {
+            policy,
+            tokens: VerifiedTokens::new(1024, 0),
+        })
     }
 }
 
@@ -27,14 +32,30 @@ impl Engine for Native {
     fn judge(&mut self, scenario: &Scenario) -> Result<Observed, EngineError> {
         let arrived = scenario.arrive();
         let pairs = arrived.pairs();
-        let decision = self.policy.decide(&arrived.request(&pairs), &mut self.tokens, &Software);
-        let explanation = serde_json::to_value(decision.explain(&self.policy)).map_err(|error| EngineError::Request(error.to_string()))?;
+        let decision = self
+            .policy
+            .decide(&arrived.request(&pairs), &mut self.tokens, &Software);
+        let explanation = serde_json::to_value(decision.explain(&self.policy))
+            .map_err(|error| EngineError::Request(error.to_string()))?;
         let after = apply(&arrived.headers, &decision.edits);
         let (outcome, status, reason, reply) = match decision.verdict {
             Verdict::Allow => (Outcome::Allow, None, None, Vec::new()),
-            Verdict::Deny(reason, reply) => (Outcome::Deny, Some(reply.status), Some(reason.label().to_owned()), reply.headers),
+            Verdict::Deny(reason, reply) => (
+                Outcome::Deny,
+                Some(reply.status),
+                Some(reason.label().to_owned()),
+                reply.headers,
+            ),
         };
-        Ok(Observed { outcome, status, reason, explanation: Some(explanation), before: arrived.headers, after, reply })
+        Ok(Observed {
+            outcome,
+            status,
+            reason,
+            explanation: Some(explanation),
+            before: arrived.headers,
+            after,
+            reply,
+        })
     }
 }
 

@@ -22,7 +22,9 @@ pub struct Wasm {
 impl Module {
     /// Compiles the module.
     pub fn compile(bytes: &[u8]) -> Result<Self, EngineError> {
-        wasm_host::Module::compile(bytes).map(Self).map_err(|error| EngineError::Module(error.to_string()))
+        wasm_host::Module::compile(bytes)
+            .map(Self)
+            .map_err(|error| EngineError::Module(error.to_string()))
     }
 
     /// Starts it and loads a policy.
@@ -30,14 +32,22 @@ impl Module {
         let mut settings = Settings::new("header-policy");
         // The decision is logged at this level, and below it not even computed.
         settings.log_level = Level::Trace;
-        let mut simulator = Simulator::new(&self.0, settings).map_err(|error| EngineError::Module(error.to_string()))?;
+        let mut simulator = Simulator::new(&self.0, settings)
+            .map_err(|error| EngineError::Module(error.to_string()))?;
         let configured = simulator.configure(policy);
         if let Some(trap) = configured.effects.trap {
             return Err(EngineError::Trap(trap.to_string()));
         }
         if !configured.accepted {
-            let problems = configured.effects.logs.into_iter().filter(|(level, _)| *level >= Level::Warn).map(|(_, line)| line);
-            return Err(EngineError::PolicyRefused { problems: problems.collect() });
+            let problems = configured
+                .effects
+                .logs
+                .into_iter()
+                .filter(|(level, _)| *level >= Level::Warn)
+                .map(|(_, line)| line);
+            return Err(EngineError::PolicyRefused {
+                problems: problems.collect(),
+            });
         }
         Ok(Wasm { simulator })
     }
@@ -49,17 +59,29 @@ impl Engine for Wasm {
         let before = arrived.headers.clone();
         let properties = properties(scenario, &before);
         let now = scenario.now.map(Duration::from_secs_f64);
-        let request = Request { headers: arrived.headers, body_end: true, properties, now };
+        let request = Request {
+            headers: arrived.headers,
+            body_end: true,
+            properties,
+            now,
+        };
         let outcome = self.simulator.request(request);
 
         if let Some(trap) = &outcome.effects.trap {
             return Err(EngineError::Trap(trap.to_string()));
         }
-        let explanation = outcome.effects.logs.iter().find_map(|(_, line)| line.strip_prefix("decision "));
-        let explanation: Option<Value> = explanation.and_then(|json| serde_json::from_str(json).ok());
+        let explanation = outcome
+            .effects
+            .logs
+            .iter()
+            .find_map(|(_, line)| line.strip_prefix("decision "));
+        let explanation: Option<Value> =
+            explanation.and_then(|json| serde_json::from_str(json).ok());
         if let Some(reply) = outcome.local_reply {
             let details = text(&reply.details);
-            let reason = details.strip_prefix("kyma_istio_header_policy{").and_then(|rest| rest.strip_suffix('}'));
+            let reason = details
+                .strip_prefix("kyma_istio_header_policy{")
+                .and_then(|rest| rest.strip_suffix('}'));
             return Ok(Observed {
                 outcome: Outcome::Deny,
                 status: u16::try_from(reply.status).ok(),
@@ -68,14 +90,26 @@ impl Engine for Wasm {
                 explanation,
                 before,
                 after: outcome.headers_after,
-                reply: reply.headers.iter().map(|(name, value)| (text(name), text(value))).collect(),
+                reply: reply
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (text(name), text(value)))
+                    .collect(),
             });
         }
         if !outcome.reaches_upstream() {
             return Err(EngineError::Waiting);
         }
         let (status, reason, reply) = (None, None, Vec::new());
-        Ok(Observed { outcome: Outcome::Allow, status, reason, explanation, before, after: outcome.headers_after, reply })
+        Ok(Observed {
+            outcome: Outcome::Allow,
+            status,
+            reason,
+            explanation,
+            before,
+            after: outcome.headers_after,
+            reply,
+        })
     }
 }
 
@@ -88,12 +122,16 @@ fn properties(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Properties
         Position::SidecarOutbound => ("sidecar", 2),
     };
     let node = format!("{role}~10.0.0.1~pod.namespace~namespace.svc.cluster.local");
-    properties = properties.string("xds.node.id", &node).integer("xds.listener_direction", direction);
+    properties = properties
+        .string("xds.node.id", &node)
+        .integer("xds.listener_direction", direction);
     if let Some(address) = source_address(scenario, headers) {
         properties = properties.string("source.address", &address.to_string());
     }
     if let Some(identity) = &scenario.peer_identity {
-        properties = properties.string("connection.uri_san_peer_certificate", identity).boolean("connection.mtls", true);
+        properties = properties
+            .string("connection.uri_san_peer_certificate", identity)
+            .boolean("connection.mtls", true);
     }
     if scenario.tls || scenario.peer_identity.is_some() {
         properties = properties.string("connection.tls_version", "TLSv1.3");
@@ -106,7 +144,8 @@ fn source_address(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Option
     if scenario.position != Position::Gateway {
         let chain = headers.iter().find(|(name, _)| name == b"x-forwarded-for");
         let last = chain.and_then(|(_, value)| value.rsplit(|byte| *byte == b',').next());
-        let last: Option<IpAddr> = last.and_then(|last| std::str::from_utf8(last).ok()?.trim().parse().ok());
+        let last: Option<IpAddr> =
+            last.and_then(|last| std::str::from_utf8(last).ok()?.trim().parse().ok());
         if let Some(last) = last {
             return Some(SocketAddr::new(last, 0));
         }

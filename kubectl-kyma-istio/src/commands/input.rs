@@ -1,6 +1,6 @@
 //! Reading what the user names: files, stdin, policies.
 
-use std::io::{BufRead, Read as _};
+use std::io::BufRead;
 use std::path::Path;
 
 use corpus::yaml::{self, Document, YamlError};
@@ -13,22 +13,40 @@ use crate::redact;
 pub fn text(path: &Path, stdin: &mut dyn BufRead) -> Result<String, Error> {
     if path.as_os_str() == "-" {
         let mut text = String::new();
-        stdin.read_to_string(&mut text).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        stdin
+            .read_to_string(&mut text)
+            .map_err(|source| Error::Read {
+                path: path.to_owned(),
+                source,
+            })?;
         return Ok(text);
     }
-    std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// How a file is named in messages.
 pub fn name(path: &Path) -> String {
-    if path.as_os_str() == "-" { "stdin".to_owned() } else { path.display().to_string() }
+    if path.as_os_str() == "-" {
+        "stdin".to_owned()
+    } else {
+        path.display().to_string()
+    }
 }
 
 /// The documents of a text that are meant as HeaderPolicies, with their numbers from one.
 pub fn policies(text: &str) -> Result<Vec<(usize, Document)>, YamlError> {
-    let documents: Vec<(usize, Document)> = (1..).zip(yaml::read(text)?).filter(|(_, document)| !document.value.is_null()).collect();
+    let documents: Vec<(usize, Document)> = (1..)
+        .zip(yaml::read(text)?)
+        .filter(|(_, document)| !document.value.is_null())
+        .collect();
     let alone = documents.len() == 1;
-    Ok(documents.into_iter().filter(|(_, document)| alone || is_policy(&document.value)).collect())
+    Ok(documents
+        .into_iter()
+        .filter(|(_, document)| alone || is_policy(&document.value))
+        .collect())
 }
 
 /// The one policy of a file, as JSON.
@@ -47,22 +65,39 @@ pub fn policy(path: &Path, stdin: &mut dyn BufRead) -> Result<(Value, Vec<u8>), 
                 let place = document.place(&problem.path);
                 format!("{name}:{}:{}: {problem}", place.line, place.column)
             });
-            Err(Error::Policy { file: name.clone(), problems: problems.collect() })
+            Err(Error::Policy {
+                file: name.clone(),
+                problems: problems.collect(),
+            })
         }
         (0, _) => Err(Error::input(format!("`{name}` has no HeaderPolicy"))),
-        (count, _) => Err(Error::input_hint(format!("`{name}` has {count} HeaderPolicies, expected one"), "put each into a file of its own")),
+        (count, _) => Err(Error::input_hint(
+            format!("`{name}` has {count} HeaderPolicies, expected one"),
+            "put each into a file of its own",
+        )),
     }
 }
 
 /// Text that is no YAML, as an error.
 pub fn syntax(name: &str, error: &YamlError) -> Error {
-    let place = error.place.map(|place| format!(":{}:{}", place.line, place.column)).unwrap_or_default();
-    Error::input(format!("{name}{place}: {}", redact::anything(&error.message)))
+    let place = error
+        .place
+        .map(|place| format!(":{}:{}", place.line, place.column))
+        .unwrap_or_default();
+    Error::input(format!(
+        "{name}{place}: {}",
+        redact::anything(&error.message)
+    ))
 }
 
 /// Ours by its kind, or by its API group: a misspelt kind should be told.
 fn is_policy(document: &Value) -> bool {
-    let field = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
+    let field = |name: &str| {
+        document
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let group = policy::API_VERSION.split('/').next().unwrap_or_default();
     field("kind") == policy::KIND || field("apiVersion").split('/').next() == Some(group)
 }

@@ -15,7 +15,11 @@ use crate::printer::Printer;
 use crate::report::Report;
 
 /// Runs a command.
-pub fn run(command: Command, stdin: &mut dyn BufRead, printer: &mut Printer<'_>) -> Result<Report, Error> {
+pub fn run(
+    command: Command,
+    stdin: &mut dyn BufRead,
+    printer: &mut Printer<'_>,
+) -> Result<Report, Error> {
     match command {
         Command::Version { output } => Ok(version::run(output.form)),
         Command::Filter(Filter::Validate(arguments)) => validate::run(&arguments, stdin),

@@ -17,20 +17,33 @@ pub fn run(arguments: &Test, printer: &mut Printer<'_>) -> Result<Report, Error>
     }
     let mut engines: Vec<(&'static str, Depth, Box<Loader>)> = Vec::new();
     if arguments.engine != TestEngine::Wasm {
-        engines.push(("native", Depth::Native, Box::new(|policy| Ok(Box::new(corpus::Native::load(policy)?)))));
+        engines.push((
+            "native",
+            Depth::Native,
+            Box::new(|policy| Ok(Box::new(corpus::Native::load(policy)?))),
+        ));
     }
     if arguments.engine != TestEngine::Native {
         engines.push(("wasm", Depth::Wasmtime, wasm(arguments)?));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_secs());
 
     let mut tests = Tests::default();
     for file in &files {
-        let suite = Suite::read(file).map_err(|error| Error::input(redact::anything(&error.to_string())))?;
+        let suite = Suite::read(file)
+            .map_err(|error| Error::input(redact::anything(&error.to_string())))?;
         let mut mint = suite.mint(now);
         for (line, case) in &suite.cases {
             let name = case.name.clone();
-            let mut tested = Tested { file: file.display().to_string(), line: *line, name, engines: Vec::new(), differences: Vec::new() };
+            let mut tested = Tested {
+                file: file.display().to_string(),
+                line: *line,
+                name,
+                engines: Vec::new(),
+                differences: Vec::new(),
+            };
             match suite.ready(case, &mut mint, now) {
                 Ok(ready) => compare(case, &ready, &engines, &mut tested),
                 Err(error) => tested.differences.push(error.to_string()),
@@ -38,7 +51,15 @@ pub fn run(arguments: &Test, printer: &mut Printer<'_>) -> Result<Report, Error>
             tests.add(tested);
         }
     }
-    printer.story(&format!("{} files, engine {}", files.len(), engines.iter().map(|e| e.0).collect::<Vec<_>>().join(" and ")));
+    printer.story(&format!(
+        "{} files, engine {}",
+        files.len(),
+        engines
+            .iter()
+            .map(|e| e.0)
+            .collect::<Vec<_>>()
+            .join(" and ")
+    ));
     Ok(Report::new(arguments.output, Body::Tests(tests)))
 }
 
@@ -47,16 +68,24 @@ type Loader = dyn Fn(&[u8]) -> Result<Box<dyn Engine>, EngineError>;
 #[cfg(feature = "simulate")]
 fn wasm(arguments: &Test) -> Result<Box<Loader>, Error> {
     let bytes = crate::module::bytes(arguments.filter.as_deref())?;
-    let module = corpus::Module::compile(&bytes).map_err(|error| Error::input(error.to_string()))?;
+    let module =
+        corpus::Module::compile(&bytes).map_err(|error| Error::input(error.to_string()))?;
     Ok(Box::new(move |policy| Ok(Box::new(module.load(policy)?))))
 }
 
 #[cfg(not(feature = "simulate"))]
 fn wasm(arguments: &Test) -> Result<Box<Loader>, Error> {
-    Err(crate::module::bytes(arguments.filter.as_deref()).err().unwrap_or(Error::NoModule))
+    Err(crate::module::bytes(arguments.filter.as_deref())
+        .err()
+        .unwrap_or(Error::NoModule))
 }
 
-fn compare(case: &Case, ready: &Ready, engines: &[(&'static str, Depth, Box<Loader>)], tested: &mut Tested) {
+fn compare(
+    case: &Case,
+    ready: &Ready,
+    engines: &[(&'static str, Depth, Box<Loader>)],
+    tested: &mut Tested,
+) {
     let mut seen: Vec<(&str, Observed)> = Vec::new();
     for (name, depth, load) in engines {
         if !case.runs_at(*depth) {
@@ -66,15 +95,26 @@ fn compare(case: &Case, ready: &Ready, engines: &[(&'static str, Depth, Box<Load
         match load(&ready.policy).and_then(|mut engine| engine.judge(&ready.scenario)) {
             Err(error) => tested.differences.push(format!("{name}: {error}")),
             Ok(observed) => {
-                let wrong = corpus::judge(case, &ready.tokens, &observed).err().unwrap_or_default();
-                tested.differences.extend(wrong.into_iter().map(|line| format!("{name}: {line}")));
+                let wrong = corpus::judge(case, &ready.tokens, &observed)
+                    .err()
+                    .unwrap_or_default();
+                tested
+                    .differences
+                    .extend(wrong.into_iter().map(|line| format!("{name}: {line}")));
                 seen.push((*name, observed));
             }
         }
     }
     if let [(first, one), (second, other)] = seen.as_slice() {
         let disagreements = corpus::disagreements(one, other);
-        tested.differences.extend(disagreements.into_iter().map(|line| format!("{first} and {second} disagree: {line}")));
+        tested.differences.extend(
+            disagreements
+                .into_iter()
+                .map(|line| format!("{first} and {second} disagree: {line}")),
+        );
     }
-    tested.differences.iter_mut().for_each(|line| *line = redact::anything(line));
+    tested
+        .differences
+        .iter_mut()
+        .for_each(|line| *line = redact::anything(line));
 }

@@ -7,11 +7,21 @@ use crate::module;
 use crate::report::{Body, FilterVersion, Report, Version};
 
 pub fn run(form: Form) -> Report {
-    let filter = module::embedded().map(|bytes| FilterVersion { bytes: bytes.len(), sha256: sha256_hex(bytes) });
-    let version = Version { version: env!("CARGO_PKG_VERSION"), policy_api: policy::API_VERSION, filter };
+    let filter = module::embedded().map(|bytes| FilterVersion {
+        bytes: bytes.len(),
+        sha256: sha256_hex(bytes),
+    });
+    let version = Version {
+        version: env!("CARGO_PKG_VERSION"),
+        policy_api: policy::API_VERSION,
+        filter,
+    };
     Report::new(form, Body::Version(version))
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -14,6 +14,9 @@ impl Batch {
     /// The story's last line.
     pub fn story(&self) -> String {
         let total = self.allowed + self.denied + self.errors;
-        format!("{total} requests: {} allowed, {} denied, {} could not be judged", self.allowed, self.denied, self.errors)
+        format!(
+            "{total} requests: {} allowed, {} denied, {} could not be judged",
+            self.allowed, self.denied, self.errors
+        )
     }
 }

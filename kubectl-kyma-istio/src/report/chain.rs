@@ -47,7 +47,11 @@ impl Mark {
 impl ChainElement {
     /// The marks in words.
     pub fn words(&self) -> String {
-        self.marks.iter().map(|mark| mark.words()).collect::<Vec<_>>().join(", ")
+        self.marks
+            .iter()
+            .map(|mark| mark.words())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     pub fn is_client(&self) -> bool {
@@ -61,18 +65,38 @@ const SHOWN: usize = 40;
 /// Draws the chain as the filter was handed it.
 pub fn chain(scenario: &Scenario, observed: &Observed) -> Vec<ChainElement> {
     let headers = by_name(&observed.before);
-    let Some(values) = headers.get("x-forwarded-for") else { return Vec::new() };
-    let Some(found) = observed.explanation.as_ref().and_then(|explanation| explanation.get("chain")) else { return Vec::new() };
-    let number = |field: &str| found.get(field).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+    let Some(values) = headers.get("x-forwarded-for") else {
+        return Vec::new();
+    };
+    let Some(found) = observed
+        .explanation
+        .as_ref()
+        .and_then(|explanation| explanation.get("chain"))
+    else {
+        return Vec::new();
+    };
+    let number = |field: &str| {
+        found
+            .get(field)
+            .and_then(Value::as_u64)
+            .and_then(|number| usize::try_from(number).ok())
+    };
     let (client, trusted) = (number("clientIndex"), number("trusted").unwrap_or(0));
     let gateway = scenario.position == Position::Gateway;
 
-    let joined = values.iter().map(|value| text(value)).collect::<Vec<_>>().join(",");
+    let joined = values
+        .iter()
+        .map(|value| text(value))
+        .collect::<Vec<_>>()
+        .join(",");
     let mut elements: Vec<ChainElement> = joined
         .rsplit(',')
         .enumerate()
         .take(SHOWN)
-        .map(|(from_right, element)| ChainElement { element: element.trim().to_owned(), marks: marks(from_right, gateway, client, trusted) })
+        .map(|(from_right, element)| ChainElement {
+            element: element.trim().to_owned(),
+            marks: marks(from_right, gateway, client, trusted),
+        })
         .collect();
     elements.reverse();
     elements

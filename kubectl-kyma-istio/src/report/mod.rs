@@ -49,14 +49,19 @@ pub enum Body {
 
 impl Report {
     pub fn new(form: impl Into<ReportForm>, body: Body) -> Self {
-        Self { form: form.into(), body }
+        Self {
+            form: form.into(),
+            body,
+        }
     }
 
     /// The exit code that the answer means.
     pub fn exit_code(&self) -> u8 {
         match &self.body {
             Body::Validation(validation) if !validation.valid => exit::INVALID,
-            Body::Simulation(simulation) if simulation.judged.outcome == corpus::Outcome::Deny => exit::NEGATIVE,
+            Body::Simulation(simulation) if simulation.judged.outcome == corpus::Outcome::Deny => {
+                exit::NEGATIVE
+            }
             Body::Batch(batch) if batch.errors > 0 => exit::INVALID,
             Body::Tests(tests) if tests.failed > 0 => exit::NEGATIVE,
             _ => exit::DONE,

@@ -61,7 +61,10 @@ impl Judged {
             reason: observed.reason_or_shadow().map(str::to_owned),
             client: said("client"),
             rule: said("rule"),
-            edits: edited(observed).into_iter().map(|edit| edit.as_edit()).collect(),
+            edits: edited(observed)
+                .into_iter()
+                .map(|edit| edit.as_edit())
+                .collect(),
         }
     }
 }
@@ -102,7 +105,10 @@ impl Simulation {
         match (judged.outcome, judged.status) {
             (Outcome::Deny, status) => {
                 let verdict = text.styled(Style::Bad, "DENIED");
-                text.line(format_args!("{verdict}   {} {reason}", status.map_or(String::new(), |status| status.to_string())));
+                text.line(format_args!(
+                    "{verdict}   {} {reason}",
+                    status.map_or(String::new(), |status| status.to_string())
+                ));
             }
             (Outcome::Allow, _) if reason.is_empty() => {
                 let verdict = text.styled(Style::Good, "ALLOWED");
@@ -110,7 +116,9 @@ impl Simulation {
             }
             (Outcome::Allow, _) => {
                 let verdict = text.styled(Style::Good, "ALLOWED");
-                text.line(format_args!("{verdict}  in shadow; enforced, it would be refused: {reason}"));
+                text.line(format_args!(
+                    "{verdict}  in shadow; enforced, it would be refused: {reason}"
+                ));
             }
         }
         if let Some(meaning) = self.meaning {
@@ -123,16 +131,39 @@ impl Simulation {
     }
 
     fn who(&self, text: &mut Text) {
-        let width = self.chain.iter().map(|element| element.element.chars().count()).max().unwrap_or(0).min(45);
+        let width = self
+            .chain
+            .iter()
+            .map(|element| element.element.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(45);
         for (number, element) in self.chain.iter().enumerate() {
             let label = if number == 0 { "chain" } else { "" };
             let marks = element.words();
-            let marks = text.styled(if element.is_client() { Style::Strong } else { Style::Faint }, &marks);
-            text.line(format_args!("{label:<7}  {:<width$}  {marks}", element.element));
+            let marks = text.styled(
+                if element.is_client() {
+                    Style::Strong
+                } else {
+                    Style::Faint
+                },
+                &marks,
+            );
+            text.line(format_args!(
+                "{label:<7}  {:<width$}  {marks}",
+                element.element
+            ));
         }
         if let Some(client) = &self.judged.client {
-            let from = self.explanation.as_ref().and_then(|explanation| explanation.get("clientFrom")).and_then(Value::as_str);
-            let from = from.and_then(client_from).map(|words| format!("  ({words})")).unwrap_or_default();
+            let from = self
+                .explanation
+                .as_ref()
+                .and_then(|explanation| explanation.get("clientFrom"))
+                .and_then(Value::as_str);
+            let from = from
+                .and_then(client_from)
+                .map(|words| format!("  ({words})"))
+                .unwrap_or_default();
             let client = text.styled(Style::Strong, client);
             text.line(format_args!("client   {client}{from}"));
         }
@@ -142,9 +173,18 @@ impl Simulation {
         for (number, edit) in self.edited.iter().enumerate() {
             let label = if number == 0 { "edits" } else { "" };
             match (&edit.before, &edit.after) {
-                (Some(before), Some(after)) => text.line(format_args!("{label:<7}  set {}: {after}  (was {before})", edit.header)),
-                (None, Some(after)) => text.line(format_args!("{label:<7}  set {}: {after}", edit.header)),
-                (before, None) => text.line(format_args!("{label:<7}  remove {}  (was {})", edit.header, before.as_deref().unwrap_or_default())),
+                (Some(before), Some(after)) => text.line(format_args!(
+                    "{label:<7}  set {}: {after}  (was {before})",
+                    edit.header
+                )),
+                (None, Some(after)) => {
+                    text.line(format_args!("{label:<7}  set {}: {after}", edit.header))
+                }
+                (before, None) => text.line(format_args!(
+                    "{label:<7}  remove {}  (was {})",
+                    edit.header,
+                    before.as_deref().unwrap_or_default()
+                )),
             }
         }
         if self.edited.is_empty() && self.judged.outcome == Outcome::Allow {
@@ -193,8 +233,22 @@ fn edited(observed: &Observed) -> Vec<Edited> {
     names.sort();
     names.dedup();
     let value = |name: &str, values: Option<&Vec<Vec<u8>>>| {
-        values.map(|values| values.iter().map(|value| redact::header(name, &shown(value))).collect::<Vec<_>>().join(", "))
+        values.map(|values| {
+            values
+                .iter()
+                .map(|value| redact::header(name, &shown(value)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        })
     };
-    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-    changed.map(|name| Edited { header: name.clone(), before: value(name, before.get(name)), after: value(name, after.get(name)) }).collect()
+    let changed = names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name));
+    changed
+        .map(|name| Edited {
+            header: name.clone(),
+            before: value(name, before.get(name)),
+            after: value(name, after.get(name)),
+        })
+        .collect()
 }

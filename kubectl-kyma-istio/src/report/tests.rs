@@ -58,7 +58,10 @@ impl Tests {
                 text.line(format_args!("              {difference}"));
             }
         }
-        text.line(format_args!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped));
+        text.line(format_args!(
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        ));
     }
 }
 
@@ -67,10 +70,15 @@ pub fn junit(tests: &Tests) -> Report {
     let mut report = Report::new("kubectl kyma-istio filter test");
     let mut suite: Option<TestSuite> = None;
     for case in &tests.cases {
-        if suite.as_ref().is_none_or(|suite| suite.name.as_str() != case.file) {
+        if suite
+            .as_ref()
+            .is_none_or(|suite| suite.name.as_str() != case.file)
+        {
             report.add_test_suites(suite.take());
         }
-        suite.get_or_insert_with(|| TestSuite::new(case.file.as_str())).add_test_case(junit_case(case));
+        suite
+            .get_or_insert_with(|| TestSuite::new(case.file.as_str()))
+            .add_test_case(junit_case(case));
     }
     report.add_test_suites(suite);
     report
@@ -85,7 +93,9 @@ fn junit_case(case: &Tested) -> TestCase {
         TestCaseStatus::success()
     };
     if !case.differences.is_empty() {
-        status.set_message(format!("{}:{}", case.file, case.line)).set_description(case.differences.join("\n"));
+        status
+            .set_message(format!("{}:{}", case.file, case.line))
+            .set_description(case.differences.join("\n"));
     }
     let mut junit = TestCase::new(case.name.as_str(), status);
     junit.set_classname(case.file.as_str());

@@ -38,9 +38,16 @@ impl Validation {
         for document in &self.documents {
             for problem in &document.problems {
                 let place = format!("{}:{}:{}:", document.file, problem.line, problem.column);
-                let path = if problem.path.is_empty() { String::new() } else { format!("{}: ", problem.path) };
+                let path = if problem.path.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}: ", problem.path)
+                };
                 let place = text.styled(Style::Strong, &place);
-                text.line(format_args!("{place} {path}found {}, expected {}", problem.found, problem.expected));
+                text.line(format_args!(
+                    "{place} {path}found {}, expected {}",
+                    problem.found, problem.expected
+                ));
                 if let Some(hint) = &problem.hint {
                     text.hint(hint);
                 }
@@ -48,7 +55,10 @@ impl Validation {
             if let Some(fingerprint) = &document.fingerprint {
                 let name = document.name.as_deref().unwrap_or("unnamed");
                 let valid = text.styled(Style::Good, "valid");
-                text.line(format_args!("{}: {name}: {valid}, fingerprint {fingerprint}", document.file));
+                text.line(format_args!(
+                    "{}: {name}: {valid}, fingerprint {fingerprint}",
+                    document.file
+                ));
             }
         }
     }

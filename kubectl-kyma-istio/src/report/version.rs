@@ -26,8 +26,13 @@ impl Version {
         text.line(format_args!("plugin      {}", self.version));
         text.line(format_args!("policy API  {}", self.policy_api));
         match &self.filter {
-            Some(filter) => text.line(format_args!("filter      sha256:{} ({} bytes)", filter.sha256, filter.bytes)),
-            None => text.line(format_args!("filter      none embedded: run `make wasm` and build again")),
+            Some(filter) => text.line(format_args!(
+                "filter      sha256:{} ({} bytes)",
+                filter.sha256, filter.bytes
+            )),
+            None => text.line(format_args!(
+                "filter      none embedded: run `make wasm` and build again"
+            )),
         }
     }
 }

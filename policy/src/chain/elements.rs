@@ -28,7 +28,15 @@ pub(crate) fn list<'a>(request: &Request<'a>) -> Option<Cow<'a, [u8]>> {
 
 /// The elements from the right, spaces around them cut off.
 pub(crate) fn from_right(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.rsplit(|b| *b == b',').map(<[u8]>::trim_ascii)
+    list.rsplit(|b| *b == b',').map(trim)
+}
+
+/// Cuts off spaces and tabs, the optional white space of RFC 9110 section 5.6.3.
+pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }
 
 /// One bare address, the only spelling that `Strict` takes. A zone makes it malformed, and so does an IPv4 address in IPv6 clothes: one client has one spelling.

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::elements::{bare, from_right};
+use super::elements::{bare, from_right, trim};
 use super::{Client, How, Unknown};
 use crate::net::CidrMap;
 
@@ -27,7 +27,7 @@ impl Emulated {
             Some(comma) => (list.get(..comma), list.get(comma + 1..)),
             None => (None, Some(list)),
         };
-        let peer = peer.or_else(|| bare(appended.unwrap_or_default().trim_ascii()));
+        let peer = peer.or_else(|| bare(trim(appended.unwrap_or_default())));
         let found = match self {
             Self::Hops(0) => None,
             Self::Hops(hops) => received.and_then(|list| nth_from_right(list, hops - 1)),

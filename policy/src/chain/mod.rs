@@ -13,7 +13,7 @@ use crate::config::{Action, ChainMode, Forwarded, GatewaySends, Hops};
 use crate::net::{CidrMap, is_private};
 use crate::reason::Reason;
 use crate::request::{Position, Request};
-use elements::{from_right, lenient, list, strict};
+use elements::{from_right, lenient, list, strict, trim};
 use envoy::Emulated;
 
 /// Who the client is, as far as can be told.
@@ -410,7 +410,7 @@ impl Chain {
 
 /// How many elements a list has; an empty list has none.
 fn count(list: &[u8]) -> u32 {
-    if list.trim_ascii().is_empty() {
+    if trim(list).is_empty() {
         0
     } else {
         u32::try_from(from_right(list).count()).unwrap_or(u32::MAX)
@@ -456,7 +456,7 @@ impl Judge<'_, '_> {
     }
 
     fn at_sidecar(&self, list: Option<&[u8]>) -> Finding {
-        let list = list.filter(|list| !list.trim_ascii().is_empty());
+        let list = list.filter(|list| !trim(list).is_empty());
         let peer = self.request.peer.address;
         if !self.knows_peer() {
             let mut finding =
@@ -513,7 +513,7 @@ impl Judge<'_, '_> {
         if self.limit(list, &mut finding) {
             return finding;
         }
-        match (finding.elements, self.chain.parse(list.trim_ascii())) {
+        match (finding.elements, self.chain.parse(trim(list))) {
             (1, Some(address)) => {
                 finding.client = Client::Known(address, How::Canonical);
                 finding.client_index = Some(0);
@@ -580,7 +580,7 @@ impl Judge<'_, '_> {
     fn vouches(&self) -> bool {
         self.cidrs.is_none()
             && !self.identities.is_empty()
-            && self.hops.is_none_or(|hops| hops.min != hops.max)
+            && self.hops.is_none_or(|hops| hops.range)
     }
 
     /// Whether an element is a trusted proxy: by its address, by its place, or because the peer vouches for it.

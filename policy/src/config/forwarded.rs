@@ -33,6 +33,8 @@ pub(crate) enum ChainMode {
 pub(crate) struct Hops {
     pub min: u32,
     pub max: u32,
+    /// Whether it was written as a range, even of one number.
+    pub range: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +200,7 @@ impl Read for Hops {
             return Some(Self {
                 min: hops,
                 max: hops,
+                range: false,
             });
         }
         let mut fields = Fields::open(node)?;
@@ -216,6 +219,7 @@ impl Read for Hops {
         Some(Self {
             min: min?,
             max: max?,
+            range: true,
         })
     }
 }
@@ -287,7 +291,7 @@ fn anomalies(node: Node<'_, '_>) -> Option<Vec<(Anomaly, Action)>> {
 pub(crate) fn check(forwarded: &Forwarded, path: Path<'_>, problems: &mut Vec<crate::ConfigError>) {
     use crate::ConfigError as Error;
     let trust = Path::Field(&path, "trust");
-    let range = forwarded.hops.is_some_and(|hops| hops.min != hops.max);
+    let range = forwarded.hops.is_some_and(|hops| hops.range);
     if forwarded.mode == ChainMode::Envoy {
         if !forwarded.identities.is_empty() {
             problems.push(Error::new(

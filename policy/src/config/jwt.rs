@@ -6,7 +6,7 @@ use serde_json::Number;
 
 use crate::config::{HeaderName, leaves};
 use crate::jwt::{Algorithm, Key, Verify, read_jwks};
-use crate::read::{Fields, Node, Read, choice, whole};
+use crate::read::{Fields, LARGEST_INTEGER, Node, Read, choice, whole};
 
 pub(crate) struct Jwt {
     pub providers: Vec<Provider>,
@@ -548,10 +548,15 @@ impl Read for Scalar {
         match serde_json::from_str::<serde_json::Value>(node.raw.get()) {
             Ok(serde_json::Value::Bool(value)) => Some(Self::Bool(value)),
             Ok(serde_json::Value::Number(number)) => {
-                if number
-                    .as_f64()
-                    .is_none_or(|number| number.abs() > 9_007_199_254_740_992.0)
-                {
+                let exact = number.as_i64().map_or_else(
+                    || {
+                        number
+                            .as_f64()
+                            .is_some_and(|float| float.abs() <= LARGEST_INTEGER)
+                    },
+                    |integer| integer.unsigned_abs() <= LARGEST_INTEGER as u64,
+                );
+                if !exact {
                     return node.refuse_with(
                         "a number of at most 2^53",
                         "larger integers change on their way to the proxy",

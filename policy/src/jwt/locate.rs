@@ -28,13 +28,18 @@ impl<'r> Located<'r> {
             }
             match location {
                 Location::Header { name, prefix } => {
-                    for (_, value) in request
-                        .headers
-                        .iter()
-                        .filter(|(header, _)| *header == name.as_bytes())
-                    {
-                        header_tokens(value, prefix, |token| {
-                            found.add(token.map(Cow::Borrowed), bit)
+                    // A line with another credential beside a token's is as much of a second opinion as a part behind a comma.
+                    let parts = || {
+                        request
+                            .all(name)
+                            .flat_map(|value| value.split(|b| *b == b','))
+                            .map(<[u8]>::trim_ascii)
+                    };
+                    if parts().any(|part| {
+                        after_prefix(part, prefix).is_some_and(|token| !token.is_empty())
+                    }) {
+                        parts().for_each(|part| {
+                            found.add(after_prefix(part, prefix).map(Cow::Borrowed), bit)
                         });
                     }
                 }
@@ -63,8 +68,11 @@ impl<'r> Located<'r> {
         found
     }
 
-    /// `None` stands for a credential that is not one token.
+    /// `None` stands for a credential that is not one token. An empty one is none at all: that is how a cookie is cleared.
     fn add(&mut self, candidate: Option<Cow<'r, [u8]>>, bit: u64) {
+        if candidate.as_ref().is_some_and(|token| token.is_empty()) {
+            return;
+        }
         *self = match (std::mem::replace(self, Self::Several), candidate) {
             (Self::Nothing, Some(token)) => Self::One { token, places: bit },
             (Self::One { token, places }, Some(other)) if token == other => Self::One {
@@ -73,19 +81,6 @@ impl<'r> Located<'r> {
             },
             _ => Self::Several,
         };
-    }
-}
-
-/// Calls back for each token of one header line. A line with a token and another credential is several.
-fn header_tokens<'r>(value: &'r [u8], prefix: &str, mut found: impl FnMut(Option<&'r [u8]>)) {
-    if !value
-        .split(|b| *b == b',')
-        .any(|part| after_prefix(part.trim_ascii(), prefix).is_some())
-    {
-        return;
-    }
-    for part in value.split(|b| *b == b',') {
-        found(after_prefix(part.trim_ascii(), prefix));
     }
 }
 

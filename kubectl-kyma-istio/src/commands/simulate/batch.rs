@@ -22,12 +22,21 @@ struct Failed {
     error: String,
 }
 
-pub fn run(path: &Path, loaded: &Loaded, defaults: &Defaults, stdin: &mut dyn BufRead, printer: &mut Printer<'_>) -> Result<Report, Error> {
+pub fn run(
+    path: &Path,
+    loaded: &Loaded,
+    defaults: &Defaults,
+    stdin: &mut dyn BufRead,
+    printer: &mut Printer<'_>,
+) -> Result<Report, Error> {
     let mut file;
     let lines: &mut dyn BufRead = if path.as_os_str() == "-" {
         stdin
     } else {
-        file = BufReader::new(File::open(path).map_err(|source| Error::Read { path: path.to_owned(), source })?);
+        file = BufReader::new(File::open(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?);
         &mut file
     };
     let mut engine = loaded.engine()?;
@@ -35,7 +44,12 @@ pub fn run(path: &Path, loaded: &Loaded, defaults: &Defaults, stdin: &mut dyn Bu
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
-        let read = lines.read_until(b'\n', &mut line).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let read = lines
+            .read_until(b'\n', &mut line)
+            .map_err(|source| Error::Read {
+                path: path.to_owned(),
+                source,
+            })?;
         if read == 0 {
             break;
         }
@@ -52,8 +66,13 @@ pub fn run(path: &Path, loaded: &Loaded, defaults: &Defaults, stdin: &mut dyn Bu
             }
             Err((error, dead)) => {
                 batch.errors += 1;
-                let id = serde_json::from_slice::<Value>(&line).ok().and_then(|mut value| value.get_mut("id").map(Value::take));
-                printer.json_line(&Failed { id, error: format!("line {number}: {}", redact::anything(&error)) })?;
+                let id = serde_json::from_slice::<Value>(&line)
+                    .ok()
+                    .and_then(|mut value| value.get_mut("id").map(Value::take));
+                printer.json_line(&Failed {
+                    id,
+                    error: format!("line {number}: {}", redact::anything(&error)),
+                })?;
                 // A trap kills the VM; the next line deserves a new one.
                 if dead {
                     engine = loaded.engine()?;
@@ -66,10 +85,16 @@ pub fn run(path: &Path, loaded: &Loaded, defaults: &Defaults, stdin: &mut dyn Bu
     Ok(Report::new(Form::Json, Body::Batch(batch)))
 }
 
-fn judge(line: &[u8], engine: &mut dyn corpus::Engine, defaults: &Defaults) -> Result<Judged, (String, bool)> {
+fn judge(
+    line: &[u8],
+    engine: &mut dyn corpus::Engine,
+    defaults: &Defaults,
+) -> Result<Judged, (String, bool)> {
     let value: Value = serde_json::from_slice(line).map_err(|error| (error.to_string(), false))?;
     let mut scenario = request::from_value(value, defaults).map_err(|error| (error, false))?;
     let id = scenario.id.take();
-    let observed = engine.judge(&scenario).map_err(|error| (error.to_string(), matches!(error, EngineError::Trap(_))))?;
+    let observed = engine
+        .judge(&scenario)
+        .map_err(|error| (error.to_string(), matches!(error, EngineError::Trap(_))))?;
     Ok(Judged::new(id, &observed))
 }

@@ -17,25 +17,52 @@ use crate::printer::Printer;
 use crate::redact;
 use crate::report::{Body, Report, Simulation};
 
-pub fn run(arguments: &Simulate, stdin: &mut dyn BufRead, printer: &mut Printer<'_>) -> Result<Report, Error> {
-    let streams = [Some(&arguments.policy), arguments.request_file.as_ref(), arguments.requests.as_ref()];
-    if streams.iter().flatten().filter(|path| path.as_os_str() == "-").count() > 1 {
-        return Err(Error::input("stdin can be only one of the policy and the request"));
+pub fn run(
+    arguments: &Simulate,
+    stdin: &mut dyn BufRead,
+    printer: &mut Printer<'_>,
+) -> Result<Report, Error> {
+    let streams = [
+        Some(&arguments.policy),
+        arguments.request_file.as_ref(),
+        arguments.requests.as_ref(),
+    ];
+    if streams
+        .iter()
+        .flatten()
+        .filter(|path| path.as_os_str() == "-")
+        .count()
+        > 1
+    {
+        return Err(Error::input(
+            "stdin can be only one of the policy and the request",
+        ));
     }
     let (document, json) = input::policy(&arguments.policy, stdin)?;
     let loaded = Loaded::new(arguments, json)?;
-    let defaults = Defaults { position: position(&document), now: now() };
+    let defaults = Defaults {
+        position: position(&document),
+        now: now(),
+    };
 
     if let Some(path) = &arguments.requests {
         if arguments.output.form == cli::Form::Yaml {
-            return Err(Error::input("`--requests` answers in JSON Lines, not in YAML"));
+            return Err(Error::input(
+                "`--requests` answers in JSON Lines, not in YAML",
+            ));
         }
         return batch::run(path, &loaded, &defaults, stdin, printer);
     }
     let scenario = request::scenario(arguments, &defaults, stdin)?;
-    let observed = loaded.engine()?.judge(&scenario).map_err(|error| refused(&error))?;
+    let observed = loaded
+        .engine()?
+        .judge(&scenario)
+        .map_err(|error| refused(&error))?;
     let simulation = Simulation::new(arguments.engine, &scenario, &observed);
-    Ok(Report::new(arguments.output.form, Body::Simulation(simulation)))
+    Ok(Report::new(
+        arguments.output.form,
+        Body::Simulation(simulation),
+    ))
 }
 
 /// What a request has that doesn't say so.
@@ -53,7 +80,9 @@ fn position(document: &Value) -> Position {
 }
 
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |now| now.as_secs_f64())
 }
 
 /// A policy and who judges by it.
@@ -85,9 +114,13 @@ impl Loaded {
 
     fn engine(&self) -> Result<Box<dyn corpus::Engine>, Error> {
         match self {
-            Self::Native(policy) => Ok(Box::new(corpus::Native::load(policy).map_err(|error| refused(&error))?)),
+            Self::Native(policy) => Ok(Box::new(
+                corpus::Native::load(policy).map_err(|error| refused(&error))?,
+            )),
             #[cfg(feature = "simulate")]
-            Self::Wasm(module, policy) => Ok(Box::new(module.load(policy).map_err(|error| refused(&error))?)),
+            Self::Wasm(module, policy) => Ok(Box::new(
+                module.load(policy).map_err(|error| refused(&error))?,
+            )),
         }
     }
 }

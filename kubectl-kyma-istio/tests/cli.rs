@@ -1,0 +1,536 @@
+//! The plugin through its library: each verb, each exit code it can have today, each form of answer.
+
+use std::path::PathBuf;
+
+use kubectl_kyma_istio::{exit, run, words};
+
+const POLICY: &str = "\
+apiVersion: policy.kyma-istio.dev/v1alpha1
+kind: HeaderPolicy
+metadata: {name: shop}
+spec:
+  position: Gateway
+  forwarded: {trust: {hops: 1}, outbound: Replace, clientIpHeader: x-client-ip, deny: [203.0.113.66/32]}
+";
+
+struct Answer {
+    code: u8,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the plugin on a policy that stands in `policy.yaml` of a folder of its own.
+fn plugin(policy: &str, arguments: &[&str], stdin: &str) -> Answer {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    std::fs::write(&file, policy).unwrap();
+    let file = file.display().to_string();
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.replace("POLICY", &file));
+    let arguments: Vec<String> = std::iter::once("kubectl-kyma_istio".to_owned())
+        .chain(arguments)
+        .collect();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let code = run(arguments, &mut stdin.as_bytes(), &mut stdout, &mut stderr);
+    let text = |bytes: Vec<u8>| {
+        String::from_utf8(bytes)
+            .unwrap()
+            .replace(&file, "policy.yaml")
+    };
+    Answer {
+        code,
+        stdout: text(stdout),
+        stderr: text(stderr),
+    }
+}
+
+fn simulate(arguments: &[&str], stdin: &str) -> Answer {
+    let fixed = [
+        "filter", "simulate", "--policy", "POLICY", "--engine", "native",
+    ];
+    plugin(POLICY, &[&fixed, arguments].concat(), stdin)
+}
+
+#[test]
+fn every_reason_has_words() {
+    for reason in policy::Reason::ALL {
+        let words = words(reason.label()).unwrap_or_else(|| panic!("{reason} has no words"));
+        assert!(
+            words.sentence.ends_with('.') && !words.hint.is_empty(),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn help_prints_the_exit_codes() {
+    let answer = plugin("", &["--help"], "");
+    assert_eq!((answer.code, answer.stderr.as_str()), (exit::DONE, ""));
+    assert!(
+        answer
+            .stdout
+            .contains("Usage: kubectl kyma-istio <COMMAND>"),
+        "{}",
+        answer.stdout
+    );
+    for code in [
+        "  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "  5  ", "  6  ",
+    ] {
+        assert!(answer.stdout.contains(code), "{}", answer.stdout);
+    }
+}
+
+#[test]
+fn help_of_each_verb_has_an_example() {
+    for verb in [
+        &["filter", "validate"][..],
+        &["filter", "schema"],
+        &["filter", "simulate"],
+        &["filter", "test"],
+        &["version"],
+    ] {
+        let answer = plugin("", &[verb, &["--help"]].concat(), "");
+        let example = format!("kubectl kyma-istio {}", verb.join(" "));
+        assert!(
+            answer.stdout.contains("Example") && answer.stdout.matches(&example).count() >= 2,
+            "{}",
+            answer.stdout
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_goes_to_stderr() {
+    let answer = plugin("", &["filter", "simulat"], "");
+    assert_eq!((answer.code, answer.stdout.as_str()), (exit::INVALID, ""));
+    assert!(answer.stderr.contains("simulate"), "{}", answer.stderr);
+}
+
+#[test]
+fn an_allowed_request_is_drawn_with_its_client() {
+    let answer = simulate(
+        &[
+            "--xff",
+            "10.6.6.6, 203.0.113.9",
+            "--peer",
+            "192.0.2.5",
+            "--header",
+            "X-Client-Ip: 1.2.3.4",
+        ],
+        "",
+    );
+    let expected = "\
+ALLOWED
+
+chain    10.6.6.6     not looked at
+         203.0.113.9  client
+         192.0.2.5    peer, trusted hop
+client   203.0.113.9  (left of the trusted proxies)
+edits    set x-client-ip: 203.0.113.9  (was 1.2.3.4)
+         set x-forwarded-for: 203.0.113.9  (was 10.6.6.6, 203.0.113.9,192.0.2.5)
+";
+    assert_eq!(
+        (answer.code, answer.stdout.as_str(), answer.stderr.as_str()),
+        (exit::DONE, expected, "")
+    );
+}
+
+#[test]
+fn a_denied_request_is_exit_code_1_with_its_reason_in_words() {
+    let answer = simulate(&["--xff", "203.0.113.66", "--peer", "192.0.2.5"], "");
+    assert_eq!(answer.code, exit::NEGATIVE);
+    assert!(
+        answer.stdout.starts_with(
+            "DENIED   403 ClientDenied\n         The client's address is in the `deny` list"
+        ),
+        "{}",
+        answer.stdout
+    );
+    assert!(
+        answer.stdout.contains("hint: ") && answer.stdout.contains("\nreply    403\n"),
+        "{}",
+        answer.stdout
+    );
+}
+
+#[test]
+fn json_and_yaml_say_the_same() {
+    let arguments = [
+        "--xff",
+        "203.0.113.9",
+        "--peer",
+        "192.0.2.5",
+        "--now",
+        "1000",
+        "-o",
+    ];
+    let json: serde_json::Value =
+        serde_json::from_str(&simulate(&[&arguments[..], &["json"]].concat(), "").stdout).unwrap();
+    let yaml =
+        corpus::yaml::read(&simulate(&[&arguments[..], &["yaml"]].concat(), "").stdout).unwrap();
+    assert_eq!(json, yaml[0].value);
+    assert_eq!(
+        (json["outcome"].as_str(), json["client"].as_str()),
+        (Some("allow"), Some("203.0.113.9"))
+    );
+    assert_eq!(
+        json["chain"][1],
+        serde_json::json!({"element": "192.0.2.5", "marks": ["peer", "trusted hop"]})
+    );
+}
+
+#[test]
+fn a_request_comes_from_a_file_and_flags_win() {
+    let request = "{peer: 192.0.2.5, method: POST, headers: [[x-forwarded-for, 203.0.113.9]]}";
+    let answer = simulate(&["--request", "-", "--peer", "192.0.2.77"], request);
+    assert!(
+        answer.stdout.contains("192.0.2.77") && !answer.stdout.contains("192.0.2.5"),
+        "{}",
+        answer.stdout
+    );
+    let answer = simulate(&["--request", "-"], "{pear: 192.0.2.5}");
+    assert_eq!(answer.code, exit::INVALID);
+    assert!(
+        answer
+            .stderr
+            .starts_with("error: `stdin` is no request: unknown field `pear`"),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
+fn a_batch_answers_each_line_and_goes_on_after_a_bad_one() {
+    let lines = "\
+{\"id\": 1, \"peer\": \"192.0.2.5\", \"headers\": [[\"x-forwarded-for\", \"203.0.113.9\"]]}
+
+{\"id\": \"two\", \"peer\": \"nobody\"}
+{\"id\": 3
+{\"id\": {\"n\": 4}, \"peer\": \"192.0.2.5\", \"headers\": [[\"x-forwarded-for\", \"203.0.113.66\"]]}
+";
+    let answer = simulate(&["--requests", "-"], lines);
+    let answers: Vec<serde_json::Value> = answer
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(answer.code, exit::INVALID);
+    assert_eq!(answers.len(), 4);
+    let edits = serde_json::json!([{"set": ["x-client-ip", "203.0.113.9"]}, {"set": ["x-forwarded-for", "203.0.113.9"]}]);
+    let first = serde_json::json!({"id": 1, "outcome": "allow", "status": null, "reason": null, "client": "203.0.113.9", "rule": null, "edits": edits});
+    assert_eq!(answers[0], first);
+    assert_eq!(answers[1]["id"], "two");
+    assert!(
+        answers[1]["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("line 3: "),
+        "{}",
+        answers[1]
+    );
+    assert!(answers[2]["id"].is_null() && answers[2]["error"].is_string());
+    assert_eq!(
+        (&answers[3]["id"]["n"], &answers[3]["reason"]),
+        (&4.into(), &"ClientDenied".into())
+    );
+    assert_eq!(
+        answer.stderr,
+        "4 requests: 1 allowed, 1 denied, 2 could not be judged\n"
+    );
+}
+
+#[test]
+fn a_batch_without_bad_lines_is_done_whatever_was_denied() {
+    let answer = simulate(
+        &["--requests", "-"],
+        "{\"headers\": [[\"x-forwarded-for\", \"203.0.113.66, 192.0.2.5\"]]}\n",
+    );
+    assert_eq!(answer.code, exit::DONE);
+}
+
+#[test]
+fn every_problem_of_every_policy_has_its_place() {
+    let bad = "\
+apiVersion: policy.kyma-istio.dev/v1alpha1
+kind: HeaderPolicy
+spec:
+  forwarded:
+    trust: {hops: 1, cidrz: []}
+    outbound: Replaced
+---
+apiVersion: v1
+kind: Service
+";
+    let answer = plugin(bad, &["filter", "validate", "POLICY"], "");
+    assert_eq!((answer.code, answer.stderr.as_str()), (exit::INVALID, ""));
+    let lines: Vec<&str> = answer.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("policy.yaml:5:22: spec.forwarded.trust.cidrz: found "),
+        "{}",
+        answer.stdout
+    );
+    assert!(
+        lines.contains(&"  hint: did you mean `cidrs`?"),
+        "{}",
+        answer.stdout
+    );
+    assert!(
+        answer.stdout.contains(
+            "policy.yaml:6:5: spec.forwarded.outbound: found `Replaced`, expected one of"
+        ),
+        "{}",
+        answer.stdout
+    );
+}
+
+#[test]
+fn a_valid_policy_has_a_fingerprint_and_json_from_stdin_is_read() {
+    let json = r#"{"apiVersion": "policy.kyma-istio.dev/v1alpha1", "kind": "HeaderPolicy", "spec": {"forwarded": {"trust": {"hops": 1}}}}"#;
+    let answer = plugin("", &["filter", "validate", "-", "-o", "json"], json);
+    let report: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(answer.code, exit::DONE);
+    assert_eq!(
+        (
+            report["valid"].as_bool(),
+            report["documents"][0]["file"].as_str()
+        ),
+        (Some(true), Some("stdin"))
+    );
+    assert_eq!(
+        report["documents"][0]["fingerprint"].as_str().map(str::len),
+        Some(64)
+    );
+}
+
+#[test]
+fn what_is_no_policy_is_invalid_input() {
+    for (text, words) in [
+        ("a: [1", "no YAML"),
+        ("", "no HeaderPolicy"),
+        ("a: 1\na: 2", "duplicate"),
+    ] {
+        let answer = plugin(text, &["filter", "validate", "POLICY"], "");
+        assert_eq!(answer.code, exit::INVALID);
+        assert!(answer.stdout.contains(words), "{}", answer.stdout);
+    }
+    let answer = plugin(
+        "spec: {}",
+        &["filter", "simulate", "--policy", "POLICY"],
+        "",
+    );
+    assert_eq!(answer.code, exit::INVALID);
+    assert!(
+        answer
+            .stderr
+            .contains("policy.yaml:1:1: apiVersion: found nothing")
+            && answer.stderr.contains("hint:"),
+        "{}",
+        answer.stderr
+    );
+    let answer = plugin("", &["filter", "validate", "no/such/file"], "");
+    assert_eq!(
+        (
+            answer.code,
+            answer
+                .stderr
+                .starts_with("error: can't read `no/such/file`")
+        ),
+        (exit::INVALID, true)
+    );
+}
+
+#[test]
+fn no_token_is_ever_shown() {
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzZWNyZXQifQ.c2VjcmV0LXNpZ25hdHVyZQ";
+    let policy = "
+apiVersion: policy.kyma-istio.dev/v1alpha1
+kind: HeaderPolicy
+spec:
+  jwt:
+    providers: [{name: login, issuer: i, audiences: [a], jwks: '{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"k\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}', fromParams: [t], fromHeaders: [{name: x-key}]}]
+    otherwise: Require
+";
+    let header = format!("x-key: {token}");
+    let path = format!("/?t={token}");
+    let line = format!("{{\"headers\": [[\"authorization\", \"Bearer {token}\"], [\"{token}\"]]}}");
+    for form in ["table", "json", "yaml"] {
+        let base = [
+            "filter", "simulate", "--policy", "POLICY", "--engine", "native", "-o", form,
+        ];
+        for arguments in [
+            &["--token", token][..],
+            &["--header", header.as_str()],
+            &["--path", path.as_str()],
+            &["--header", token],
+        ] {
+            let answer = plugin(policy, &[&base, arguments].concat(), "");
+            assert_ne!(answer.code, exit::DONE, "{}", answer.stderr);
+            assert!(
+                !answer.stdout.contains("c2VjcmV0") && !answer.stderr.contains("c2VjcmV0"),
+                "{}{}",
+                answer.stdout,
+                answer.stderr
+            );
+        }
+    }
+    let answer = plugin(
+        policy,
+        &[
+            "filter",
+            "simulate",
+            "--policy",
+            "POLICY",
+            "--engine",
+            "native",
+            "--requests",
+            "-",
+        ],
+        &line,
+    );
+    assert!(
+        answer.stdout.contains("error") && !answer.stdout.contains("c2VjcmV0"),
+        "{}",
+        answer.stdout
+    );
+}
+
+fn cases() -> String {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../testdata/cases/hops.yaml")
+        .display()
+        .to_string()
+}
+
+#[test]
+fn cases_that_pass_are_a_table_json_and_junit() {
+    let base = ["filter", "test", "--engine", "native"];
+    let run = |form: &str| plugin("", &[&base[..], &[&cases(), "-o", form]].concat(), "");
+    let table = run("table");
+    assert_eq!(table.code, exit::DONE, "{}", table.stdout);
+    assert!(
+        table
+            .stdout
+            .lines()
+            .last()
+            .unwrap()
+            .ends_with(" passed, 0 failed, 0 skipped"),
+        "{}",
+        table.stdout
+    );
+    let json: serde_json::Value = serde_json::from_str(&run("json").stdout).unwrap();
+    assert_eq!(
+        (
+            json["failed"].as_u64(),
+            json["cases"][0]["engines"][0].as_str()
+        ),
+        (Some(0), Some("native"))
+    );
+    let junit = run("junit").stdout;
+    assert!(
+        junit.starts_with("<?xml") && junit.contains("failures=\"0\""),
+        "{junit}"
+    );
+}
+
+#[test]
+fn a_case_that_fails_is_exit_code_1_and_says_what_differs() {
+    let case = "
+cases:
+  - name: somebody else
+    source: nobody
+    policy: {position: Gateway, forwarded: {trust: {hops: 1}}}
+    position: Gateway
+    headers: [[x-forwarded-for, 203.0.113.9]]
+    expect: {outcome: allow, client: 203.0.113.10}
+";
+    let answer = plugin(
+        case,
+        &["filter", "test", "POLICY", "--engine", "native"],
+        "",
+    );
+    assert_eq!(answer.code, exit::NEGATIVE);
+    assert!(
+        answer
+            .stdout
+            .contains("native: client: expected `203.0.113.10`, observed `203.0.113.9`"),
+        "{}",
+        answer.stdout
+    );
+    let answer = plugin(
+        "cases: 1",
+        &["filter", "test", "POLICY", "--engine", "native"],
+        "",
+    );
+    assert_eq!(answer.code, exit::INVALID);
+}
+
+#[test]
+fn the_real_filter_answers_as_the_engine_does() {
+    let version: serde_json::Value =
+        serde_json::from_str(&plugin("", &["version", "-o", "json"], "").stdout).unwrap();
+    assert!(
+        version["filter"]["sha256"].is_string(),
+        "this build embeds no filter: run `make wasm`, then build again"
+    );
+    let line = "{\"id\": 1, \"peer\": \"192.0.2.5\", \"headers\": [[\"x-forwarded-for\", \"203.0.113.9\"], [\"x-client-ip\", \"1.2.3.4\"]]}\n";
+    let answers = ["wasm", "native"].map(|engine| {
+        plugin(
+            POLICY,
+            &[
+                "filter",
+                "simulate",
+                "--policy",
+                "POLICY",
+                "--requests",
+                "-",
+                "--engine",
+                engine,
+            ],
+            line,
+        )
+        .stdout
+    });
+    assert_eq!(answers[0], answers[1]);
+    assert!(answers[0].contains("203.0.113.9"), "{}", answers[0]);
+    let answer = plugin("", &["filter", "test", &cases()], "");
+    assert_eq!(answer.code, exit::DONE, "{}", answer.stdout);
+}
+
+#[test]
+fn a_filter_that_is_no_module_is_invalid_input() {
+    let answer = plugin(
+        POLICY,
+        &[
+            "filter", "simulate", "--policy", "POLICY", "--filter", "POLICY",
+        ],
+        "",
+    );
+    assert_eq!((answer.code, answer.stdout.as_str()), (exit::INVALID, ""));
+    assert!(
+        answer.stderr.starts_with("error: the filter can't be run"),
+        "{}",
+        answer.stderr
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    struct Gone;
+    impl std::io::Write for Gone {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut stderr = Vec::new();
+    let code = run(
+        ["kubectl-kyma_istio", "version"],
+        &mut std::io::empty(),
+        &mut Gone,
+        &mut stderr,
+    );
+    assert_eq!((code, stderr.len()), (exit::DONE, 0));
+}
