@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds `playground` for wasm32 and writes its JavaScript: `scripts/playground.sh [nodejs|web]…`, by default nodejs.
-# nodejs → out/playground/node/, web → out/playground/web/; each holds playground.js, playground_bg.wasm and their types.
+# nodejs → out/playground/node/, web → out/playground/web/; each holds playground.js and playground_bg.wasm.
 # KYMA_ISTIO_WASM_TARGET_DIR: where cargo builds.
 set -euo pipefail
 
@@ -10,7 +10,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/wasm-toolchain.sh"
 targets=("$@")
 ((${#targets[@]})) || targets=(nodejs)
 
-(cd "$root/playground" && wasm_cargo "${build[@]}" --lib --locked)
+# The glue reads from a section, which the profile would strip, what the module may use; it drops what is left of names and debug info itself.
+(cd "$root/playground" && wasm_cargo rustc "${build[@]:1}" --lib -- -C strip=debuginfo)
 
 for target in "${targets[@]}"; do
     folder=$root/out/playground/${target%js}

@@ -19,8 +19,8 @@ pub struct Case {
     pub source: String,
     /// A name of the file's `policies`, or a `spec` in place.
     pub policy: PolicyChoice,
-    /// Where the proxy stands; `null` where its host can't tell.
-    pub position: Option<Position>,
+    /// Where the proxy stands.
+    pub position: Position,
     /// The connection's peer.
     pub peer: Option<IpAddr>,
     /// The peer's mTLS identity.
@@ -136,7 +136,7 @@ impl Case {
     /// The request, with `tokens` put in place.
     #[must_use]
     pub fn scenario(&self, tokens: &BTreeMap<String, String>, now: f64) -> Scenario {
-        let position = self.position.unwrap_or(Position::Gateway);
+        let position = self.position;
         let default_peer = (position == Position::Gateway).then(|| IpAddr::from([192, 0, 2, 1]));
         let mut headers = vec![("host".to_owned(), HeaderValue::Text(self.host.clone()))];
         headers.extend(

@@ -41,6 +41,8 @@ pub struct Listener {
     pub wasm: Option<Wasm>,
     /// HTTP filters in front of the wasm filter, as Envoy's JSON.
     pub extra_filters_before: Vec<Value>,
+    /// At a sidecar's inbound side: plaintext instead of mTLS, as `PERMISSIVE` lets it in.
+    pub plaintext: bool,
     /// Istio's default (`BASE`) is true.
     pub normalize_path: bool,
     /// Istio's default (`BASE`) is false.
@@ -78,6 +80,7 @@ impl Listener {
             xff_cidrs: None,
             wasm: None,
             extra_filters_before: Vec::new(),
+            plaintext: false,
             normalize_path: true,
             merge_slashes: false,
             action: Action::Forward,

@@ -35,7 +35,7 @@ fn listener(listener: &Listener, bootstrap: &Bootstrap, access_log: &Path) -> Re
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": connection_manager(listener, bootstrap, access_log)?,
     }] });
-    if listener.position == Position::SidecarInbound {
+    if listener.position == Position::SidecarInbound && !listener.plaintext {
         let identity = bootstrap.identity.as_ref().ok_or_else(|| {
             Error::Unusable(format!(
                 "listener `{}` requires mTLS: set the bootstrap's `identity`",

@@ -87,7 +87,10 @@ fn misread(members: &Map<String, Value>) -> Vec<ConfigError> {
     let mut problems = Vec::new();
     for (name, value) in members {
         let Some((_, expected)) = MEMBERS.iter().find(|(member, _)| member == name) else {
-            let known: Vec<String> = MEMBERS.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let known: Vec<String> = MEMBERS
+                .iter()
+                .map(|(name, _)| format!("`{name}`"))
+                .collect();
             let expected = format!("one of {}", known.join(", "));
             problems.push(problem(&format!(".{name}"), "an unknown field", &expected));
             continue;

@@ -57,6 +57,8 @@ mod request;
 mod rules;
 #[cfg(feature = "scenario")]
 mod scenario;
+#[cfg(feature = "schema")]
+mod schema;
 mod strip;
 mod tokens;
 
@@ -73,3 +75,5 @@ pub use reason::Reason;
 pub use request::{Needs, Peer, Position, Request};
 #[cfg(feature = "scenario")]
 pub use scenario::{Arrived, HeaderValue, Scenario};
+#[cfg(feature = "schema")]
+pub use schema::schema;

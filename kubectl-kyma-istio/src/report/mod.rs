@@ -40,8 +40,12 @@ pub enum ReportForm {
 #[serde(untagged)]
 pub enum Body {
     Validation(Validation),
+    #[expect(
+        dead_code,
+        reason = "`filter schema` makes it once `policy::schema()` is there"
+    )]
     Schema(Value),
-    Simulation(Simulation),
+    Simulation(Box<Simulation>),
     Batch(Batch),
     Tests(Tests),
     Version(Version),

@@ -61,7 +61,7 @@ pub fn run(
     let simulation = Simulation::new(arguments.engine, &scenario, &observed);
     Ok(Report::new(
         arguments.output.form,
-        Body::Simulation(simulation),
+        Body::Simulation(Box::new(simulation)),
     ))
 }
 
