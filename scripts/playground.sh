@@ -5,6 +5,7 @@
 set -euo pipefail
 
 target_dir=${KYMA_ISTIO_WASM_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/kyma-istio/target-wasm}
+# shellcheck source=scripts/wasm-toolchain.sh
 source "$(dirname "${BASH_SOURCE[0]}")/wasm-toolchain.sh"
 
 targets=("$@")

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154  # set here for the script that sources this, or the other way round
 # A compiler for wasm32, for scripts that source this file; they set `target_dir` first and have `set -euo pipefail`.
 # It sets root, cache, cargo_home, triple, cargo, rustc and the array `build` (cargo's arguments), and gives say, wasm_flags and no_paths_in.
 

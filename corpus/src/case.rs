@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use policy::{HeaderValue, Position, Scenario};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::fault::{HostFault, Verification};
 use crate::token::Token;
 
 /// One request, the policy that judges it, and what must come of it.
@@ -19,8 +20,9 @@ pub struct Case {
     pub source: String,
     /// A name of the file's `policies`, or a `spec` in place.
     pub policy: PolicyChoice,
-    /// Where the proxy stands.
-    pub position: Position,
+    /// Where the proxy stands; `null`: its host can't tell. Every case says which.
+    #[serde(deserialize_with = "said")]
+    pub position: Option<Position>,
     /// The connection's peer.
     pub peer: Option<IpAddr>,
     /// The peer's mTLS identity.
@@ -52,6 +54,11 @@ pub struct Case {
     pub vector: Option<String>,
     /// The anomaly that the case shows, and the policy's action for it: `[tooLong, Strip]`.
     pub anomaly: Option<(String, String)>,
+    /// Host calls that fail or lie from the first request on; at the depth `wasmtime` only.
+    #[serde(default)]
+    pub host_faults: BTreeMap<String, HostFault>,
+    /// What comes of checking a signature; at the depth `native` only. By default it is checked.
+    pub verify: Option<Verification>,
     /// What must come of it.
     pub expect: Expect,
 }
@@ -133,11 +140,30 @@ impl Case {
             .is_none_or(|depths| depths.contains(&depth))
     }
 
+    /// What the case says about depths, and can't be.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let only = |field: &str, depth: &str| {
+            format!(
+                "{}: `{field}` runs at the depth {depth} only, expected `depths: [{depth}]` and `why`",
+                self.name
+            )
+        };
+        let depths = self.depths.as_deref();
+        if !self.host_faults.is_empty() && depths != Some(&[Depth::Wasmtime]) {
+            return Err(only("hostFaults", "wasmtime"));
+        }
+        if self.verify.is_some() && depths != Some(&[Depth::Native]) {
+            return Err(only("verify", "native"));
+        }
+        Ok(())
+    }
+
     /// The request, with `tokens` put in place.
     #[must_use]
     pub fn scenario(&self, tokens: &BTreeMap<String, String>, now: f64) -> Scenario {
         let position = self.position;
-        let default_peer = (position == Position::Gateway).then(|| IpAddr::from([192, 0, 2, 1]));
+        let default_peer =
+            (position == Some(Position::Gateway)).then(|| IpAddr::from([192, 0, 2, 1]));
         let mut headers = vec![("host".to_owned(), HeaderValue::Text(self.host.clone()))];
         headers.extend(
             self.headers
@@ -198,6 +224,11 @@ fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
     tokens.iter().fold(text.to_owned(), |text, (name, token)| {
         text.replace(&format!("{{{{{name}}}}}"), token)
     })
+}
+
+/// Absent is an error, `null` is not.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Position>, D::Error> {
+    Option::deserialize(deserializer)
 }
 
 fn get() -> String {

@@ -4,6 +4,7 @@
 mod case;
 mod coverage;
 mod engine;
+mod fault;
 mod judge;
 mod keys;
 mod observed;
@@ -17,7 +18,8 @@ pub use case::{Case, CaseValue, Depth, Expect, ExpectedHeader, Outcome, PolicyCh
 pub use coverage::Coverage;
 pub use engine::{Engine, EngineError, Native};
 #[cfg(feature = "wasm")]
-pub use engine::{Module, Wasm};
+pub use engine::{Module, Wasm, request};
+pub use fault::{HostFault, Verification};
 pub use judge::{disagreements, judge};
 pub use keys::{Keys, substitute};
 pub use observed::{ByName, HeaderList, Observed, by_name, text};

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
 use crate::case::{Case, PolicyChoice};
+use crate::fault::{HostFault, Verification};
 use crate::keys::{Keys, substitute};
 use crate::token::{Mint, TokenError};
 use crate::yaml::{self, YamlError};
@@ -34,6 +35,10 @@ pub struct Ready {
     pub scenario: Scenario,
     /// The case's tokens, minted.
     pub tokens: BTreeMap<String, String>,
+    /// How the host misbehaves.
+    pub host_faults: BTreeMap<String, HostFault>,
+    /// What comes of checking a signature.
+    pub verify: Option<Verification>,
 }
 
 /// Why a file or a case can't run.
@@ -54,6 +59,16 @@ pub enum SuiteError {
         path: PathBuf,
         /// Why.
         source: YamlError,
+    },
+    /// A case says what can't be.
+    #[error("{}: line {line}: {problem}", path.display())]
+    Case {
+        /// The file.
+        path: PathBuf,
+        /// The case's line.
+        line: u64,
+        /// What is wrong.
+        problem: String,
     },
     /// A case names a policy that the file has not.
     #[error("no policy `{0}` in this file")]
@@ -78,8 +93,13 @@ struct Wire {
 }
 
 impl Suite {
-    /// Reads one file.
+    /// Reads one file; keys are those beside it or above it.
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
+        Self::read_with(path, Keys::near(path))
+    }
+
+    /// Reads one file, with keys from anywhere.
+    pub fn read_with(path: &Path, keys: Option<Keys>) -> Result<Self, SuiteError> {
         let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Read {
             path: path.to_owned(),
             source,
@@ -88,16 +108,21 @@ impl Suite {
             path: path.to_owned(),
             source,
         })?;
-        let cases = wire
-            .cases
-            .into_iter()
-            .map(|case| (case.referenced.line(), case.value))
-            .collect();
+        let mut cases = Vec::with_capacity(wire.cases.len());
+        for case in wire.cases {
+            let line = case.referenced.line();
+            case.value.check().map_err(|problem| SuiteError::Case {
+                path: path.to_owned(),
+                line,
+                problem,
+            })?;
+            cases.push((line, case.value));
+        }
         Ok(Self {
             path: path.to_owned(),
             policies: wire.policies,
             cases,
-            keys: Keys::near(path),
+            keys,
         })
     }
 
@@ -144,6 +169,8 @@ impl Suite {
             policy,
             scenario,
             tokens,
+            host_faults: case.host_faults.clone(),
+            verify: case.verify,
         })
     }
 }

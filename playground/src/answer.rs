@@ -2,11 +2,15 @@
 
 use policy::{Arrived, ConfigError, Decision, Edit, Explanation, HeaderValue, Outcome, Policy};
 use serde::Serialize;
+use serde_json::Value;
 
 /// A decision. It goes to whoever wrote the request, so unlike an [`Explanation`] alone it may hold the request's own secrets.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
+    /// The request's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Value>,
     #[serde(flatten)]
     explanation: Explanation,
     /// What the next hop gets, in no particular order among different names.
@@ -52,7 +56,7 @@ pub fn json(judged: &Result<Answer, Refused>) -> String {
 }
 
 impl Answer {
-    pub fn of(policy: &Policy, decision: &Decision, arrived: &Arrived) -> Self {
+    pub fn of(id: Option<Value>, policy: &Policy, decision: &Decision, arrived: &Arrived) -> Self {
         let explanation = decision.explain(policy);
         let (headers, reply) = match &decision.verdict {
             Outcome::Allow => (Some(sent_on(arrived, &decision.edits)), None),
@@ -62,6 +66,7 @@ impl Answer {
             }
         };
         Self {
+            id,
             explanation,
             headers,
             reply,

@@ -26,7 +26,7 @@ use answer::{Answer, Refused};
 /// `policy` is the JSON text of a HeaderPolicy or of the filter's plugin configuration. `request` is the JSON text of what the client sends and of the proxy that it meets
 /// ([`policy::Scenario`]); its `now` is required, in seconds since 1970.
 ///
-/// The answer is JSON: what [`policy::Explanation`] says, with `headers` (all that the next hop gets) on an allow and `reply` (`headers`, `body`) on a refusal. When the policy or the
+/// The answer is JSON: what [`policy::Explanation`] says, with the request's `id`, on an allow `headers` (all that the next hop gets) and on a refusal `reply` (`headers`, `body`). When the policy or the
 /// request can't be read it is `{"error": [{path, found, expected, hint}]}`, every problem at once; a path that begins with `request` is the request's, any other the policy's.
 #[wasm_bindgen]
 pub fn decide(policy: &str, request: &str) -> String {
@@ -47,7 +47,7 @@ fn judge(policy: &str, request: &str) -> Result<Answer, Refused> {
     // One request knows no earlier ones.
     let mut tokens = VerifiedTokens::new(0, 0);
     let decision = policy.decide(&arrived.request(&pairs), &mut tokens, &Software);
-    Ok(Answer::of(&policy, &decision, &arrived))
+    Ok(Answer::of(request.id, &policy, &decision, &arrived))
 }
 
 fn compile(text: &str) -> Result<Policy, Vec<ConfigError>> {

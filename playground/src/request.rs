@@ -11,7 +11,7 @@ const MEMBERS: [(&str, &str); 9] = [
     ("id", "anything"),
     (
         "position",
-        "`Gateway`, `SidecarInbound` or `SidecarOutbound`",
+        "`Gateway`, `SidecarInbound`, `SidecarOutbound` or null",
     ),
     ("peer", "an IP address"),
     ("peerIdentity", "text"),

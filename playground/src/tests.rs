@@ -52,13 +52,13 @@ fn problems(answer: &Value) -> Vec<(String, String, Option<String>)> {
 #[test]
 fn an_allow_shows_what_the_next_hop_gets() {
     let answer = asked(&json!({
-        "now": 1_700_000_000, "peer": "192.0.2.1", "path": "/healthz",
+        "id": {"row": 7}, "now": 1_700_000_000, "peer": "192.0.2.1", "path": "/healthz",
         "headers": [["host", "shop.example.com"], ["X-Forwarded-For", "203.0.113.9"], ["x-client-ip", "10.0.0.1"], ["x-raw", {"hex": "FF00"}], ["x-text", {"hex": "6869"}]],
     }));
     assert_eq!(
         answer,
         json!({
-            "outcome": "allow", "client": "203.0.113.9", "clientFrom": "chain", "rule": "health", "position": "Gateway",
+            "id": {"row": 7}, "outcome": "allow", "client": "203.0.113.9", "clientFrom": "chain", "rule": "health", "position": "Gateway",
             "chain": {"elements": 2, "trusted": 1, "clientIndex": 1, "peerTrusted": true, "anomalies": []},
             "edits": [{"set": ["x-forwarded-for", "203.0.113.9"]}, {"set": ["x-client-ip", "203.0.113.9"]}],
             "headers": [

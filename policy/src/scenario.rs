@@ -14,9 +14,9 @@ pub struct Scenario {
     /// Anything; answers carry it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<serde_json::Value>,
-    /// Where the proxy stands. Default: a gateway.
+    /// Where the proxy stands. Default: a gateway; `null`: its host can't tell.
     #[serde(default = "gateway")]
-    pub position: Position,
+    pub position: Option<Position>,
     /// The address of the connection's peer. At a gateway Envoy appends it to `x-forwarded-for`; without it the headers are taken as the filter sees them, the last element being the
     /// peer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,8 +70,8 @@ impl HeaderValue {
     }
 }
 
-fn gateway() -> Position {
-    Position::Gateway
+fn gateway() -> Option<Position> {
+    Some(Position::Gateway)
 }
 
 fn get() -> String {
@@ -104,7 +104,7 @@ pub struct Arrived {
     /// All headers, pseudo headers first, names in lower case.
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
     /// Where the proxy stands.
-    pub position: Position,
+    pub position: Option<Position>,
     /// The peer's address where Envoy would show it: a connection without `x-forwarded-for`, or a policy that emulates Envoy and was told.
     pub peer: Option<IpAddr>,
     /// The peer's SPIFFE id.
@@ -141,7 +141,7 @@ impl Scenario {
                 _ => headers.push((name, value)),
             }
         }
-        if let (Position::Gateway, Some(peer)) = (self.position, self.peer) {
+        if let (Some(Position::Gateway), Some(peer)) = (self.position, self.peer) {
             join(&mut chain, peer.to_string().as_bytes());
         }
         headers.extend(chain.map(|chain| (b"x-forwarded-for".to_vec(), chain)));
@@ -198,7 +198,7 @@ impl Arrived {
                 address: self.peer,
                 identity: self.peer_identity.as_deref().map(str::as_bytes),
             },
-            position: Some(self.position),
+            position: self.position,
             tls: self.tls,
             now: self.now,
         }

@@ -577,9 +577,7 @@ struct ClaimTest {
 enum Scalar {
     Text(String),
     Bool(bool),
-    Number(
-        #[schemars(range(min = -9_007_199_254_740_992.0, max = 9_007_199_254_740_992.0))] f64,
-    ),
+    Number(#[schemars(range(min = -9_007_199_254_740_992.0, max = 9_007_199_254_740_992.0))] f64),
 }
 
 /// A text that is not empty.

@@ -6,7 +6,7 @@ mod wasm;
 
 pub use native::Native;
 #[cfg(feature = "wasm")]
-pub use wasm::{Module, Wasm};
+pub use wasm::{Module, Wasm, request};
 
 use policy::Scenario;
 

@@ -1,21 +1,33 @@
 //! The engine itself, with software verification.
 
-use policy::{Edit, Outcome as Verdict, Policy, Scenario, VerifiedTokens};
+use policy::{Edit, Outcome as Verdict, Policy, Scenario, VerifiedTokens, Verify};
 use signature::Software;
 
 use super::{Engine, EngineError};
 use crate::case::Outcome;
+use crate::fault::Verification;
 use crate::observed::{HeaderList, Observed};
+use crate::suite::Ready;
 
 /// The engine with a policy loaded.
 pub struct Native {
     policy: Policy,
     tokens: VerifiedTokens,
+    verify: &'static dyn Verify,
 }
 
 impl Native {
     /// Loads a policy.
     pub fn load(policy: &[u8]) -> Result<Self, EngineError> {
+        Self::with(policy, None)
+    }
+
+    /// Loads a case's policy, with what goes wrong around it.
+    pub fn ready(ready: &Ready) -> Result<Self, EngineError> {
+        Self::with(&ready.policy, ready.verify)
+    }
+
+    fn with(policy: &[u8], verification: Option<Verification>) -> Result<Self, EngineError> {
         let policy = Policy::from_json(policy, &Software).map_err(|problems| {
             EngineError::PolicyRefused {
                 problems: problems.iter().map(ToString::to_string).collect(),
@@ -24,6 +36,7 @@ impl Native {
         Ok(Self {
             policy,
             tokens: VerifiedTokens::new(1024, 0),
+            verify: Verification::verifier(verification),
         })
     }
 }
@@ -34,7 +47,7 @@ impl Engine for Native {
         let pairs = arrived.pairs();
         let decision = self
             .policy
-            .decide(&arrived.request(&pairs), &mut self.tokens, &Software);
+            .decide(&arrived.request(&pairs), &mut self.tokens, self.verify);
         let explanation = serde_json::to_value(decision.explain(&self.policy))
             .map_err(|error| EngineError::Request(error.to_string()))?;
         let after = apply(&arrived.headers, &decision.edits);

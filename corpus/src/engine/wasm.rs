@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use policy::{Position, Scenario};
 use serde_json::Value;
-use wasm_host::{Level, Properties, Request, Settings, Simulator};
+use wasm_host::{
+    Behaviour, Hostile, Level, Lie, Properties, Request, Rule, Settings, Simulator, Status, When,
+    host_call_names,
+};
 
 use super::{Engine, EngineError};
 use crate::case::Outcome;
+use crate::fault::HostFault;
 use crate::observed::{Observed, text};
+use crate::suite::Ready;
 
 /// A compiled module: compile once, load many policies.
 pub struct Module(wasm_host::Module);
@@ -17,6 +22,8 @@ pub struct Module(wasm_host::Module);
 /// The module with a policy loaded.
 pub struct Wasm {
     simulator: Simulator,
+    /// Whether the host was told to fail or lie.
+    hostile: bool,
 }
 
 impl Module {
@@ -49,24 +56,43 @@ impl Module {
                 problems: problems.collect(),
             });
         }
-        Ok(Wasm { simulator })
+        Ok(Wasm {
+            simulator,
+            hostile: false,
+        })
+    }
+
+    /// Loads a case's policy; from then on the host fails and lies as the case says.
+    pub fn ready(&self, ready: &Ready) -> Result<Wasm, EngineError> {
+        let mut wasm = self.load(&ready.policy)?;
+        let mut hostile = Hostile::none();
+        for (call, fault) in &ready.host_faults {
+            if !host_call_names().contains(&call.as_str()) {
+                return Err(EngineError::Request(format!("no host call `{call}`")));
+            }
+            hostile = hostile.and(Rule {
+                call: call.clone(),
+                when: When::Always,
+                behaviour: behaviour(fault),
+            });
+        }
+        wasm.hostile = !hostile.rules.is_empty();
+        wasm.simulator.set_hostile(hostile);
+        Ok(wasm)
     }
 }
 
 impl Engine for Wasm {
     fn judge(&mut self, scenario: &Scenario) -> Result<Observed, EngineError> {
-        let arrived = scenario.arrive();
-        let before = arrived.headers.clone();
-        let properties = properties(scenario, &before);
-        let now = scenario.now.map(Duration::from_secs_f64);
-        let request = Request {
-            headers: arrived.headers,
-            body_end: true,
-            properties,
-            now,
-        };
+        let request = request(scenario);
+        let before = request.headers.clone();
         let outcome = self.simulator.request(request);
 
+        if self.hostile && outcome.effects.hostile == 0 {
+            return Err(EngineError::Request(
+                "the filter made none of the calls under `hostFaults`".to_owned(),
+            ));
+        }
         if let Some(trap) = &outcome.effects.trap {
             return Err(EngineError::Trap(trap.to_string()));
         }
@@ -113,18 +139,32 @@ impl Engine for Wasm {
     }
 }
 
+/// The request as it reaches the filter in a proxy of Istio's.
+#[must_use]
+pub fn request(scenario: &Scenario) -> Request {
+    let headers = scenario.arrive().headers;
+    Request {
+        properties: properties(scenario, &headers),
+        headers,
+        body_end: true,
+        now: scenario.now.map(Duration::from_secs_f64),
+    }
+}
+
 /// What Envoy and Istio say of the stream.
 fn properties(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Properties {
     let mut properties = Properties::new();
-    let (role, direction) = match scenario.position {
+    let place = scenario.position.map(|position| match position {
         Position::Gateway => ("router", 2),
         Position::SidecarInbound => ("sidecar", 1),
         Position::SidecarOutbound => ("sidecar", 2),
-    };
-    let node = format!("{role}~10.0.0.1~pod.namespace~namespace.svc.cluster.local");
-    properties = properties
-        .string("xds.node.id", &node)
-        .integer("xds.listener_direction", direction);
+    });
+    if let Some((role, direction)) = place {
+        let node = format!("{role}~10.0.0.1~pod.namespace~namespace.svc.cluster.local");
+        properties = properties
+            .string("xds.node.id", &node)
+            .integer("xds.listener_direction", direction);
+    }
     if let Some(address) = source_address(scenario, headers) {
         properties = properties.string("source.address", &address.to_string());
     }
@@ -141,7 +181,7 @@ fn properties(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Properties
 
 /// A sidecar takes the address from the chain's last element when it can read one; the port is then 0.
 fn source_address(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Option<SocketAddr> {
-    if scenario.position != Position::Gateway {
+    if scenario.position != Some(Position::Gateway) {
         let chain = headers.iter().find(|(name, _)| name == b"x-forwarded-for");
         let last = chain.and_then(|(_, value)| value.rsplit(|byte| *byte == b',').next());
         let last: Option<IpAddr> =
@@ -151,4 +191,35 @@ fn source_address(scenario: &Scenario, headers: &[(Vec<u8>, Vec<u8>)]) -> Option
         }
     }
     scenario.peer.map(|peer| SocketAddr::new(peer, 40_000))
+}
+
+fn behaviour(fault: &HostFault) -> Behaviour {
+    let status = |status| Behaviour::Refuse(status);
+    match fault {
+        HostFault::NotFound => status(Status::NotFound),
+        HostFault::BadArgument => status(Status::BadArgument),
+        HostFault::SerializationFailure => status(Status::SerializationFailure),
+        HostFault::ParseFailure => status(Status::ParseFailure),
+        HostFault::BadExpression => status(Status::BadExpression),
+        HostFault::InvalidMemoryAccess => status(Status::InvalidMemoryAccess),
+        HostFault::Empty => status(Status::Empty),
+        HostFault::CasMismatch => status(Status::CasMismatch),
+        HostFault::ResultMismatch => status(Status::ResultMismatch),
+        HostFault::InternalFailure => status(Status::InternalFailure),
+        HostFault::BrokenConnection => status(Status::BrokenConnection),
+        HostFault::Unimplemented => status(Status::Unimplemented),
+        HostFault::Status(number) => Behaviour::RefuseWith(*number),
+        HostFault::Ignore => Behaviour::Ignore,
+        HostFault::Truncate(keep) => Behaviour::Lie(Lie::Truncate(*keep)),
+        HostFault::Nothing => Behaviour::Lie(Lie::Nothing),
+        HostFault::EmptyMap => Behaviour::Lie(Lie::EmptyMap),
+        HostFault::GarbageCount => Behaviour::Lie(Lie::GarbageCount),
+        HostFault::GarbageLengths => Behaviour::Lie(Lie::GarbageLengths),
+        HostFault::ReportSize(size) => Behaviour::Lie(Lie::ReportSize(*size)),
+        HostFault::ReportPointer(pointer) => Behaviour::Lie(Lie::ReportPointer(*pointer)),
+        HostFault::NotUtf8 => Behaviour::Lie(Lie::NotUtf8),
+        HostFault::NamesNotUtf8 => Behaviour::Lie(Lie::NamesNotUtf8),
+        HostFault::Bytes(told) => Behaviour::Lie(Lie::Bytes(told.bytes())),
+        HostFault::Number(told) => Behaviour::Lie(Lie::Number(*told)),
+    }
 }

@@ -20,7 +20,7 @@ pub fn run(arguments: &Test, printer: &mut Printer<'_>) -> Result<Report, Error>
         engines.push((
             "native",
             Depth::Native,
-            Box::new(|policy| Ok(Box::new(corpus::Native::load(policy)?))),
+            Box::new(|ready| Ok(Box::new(corpus::Native::ready(ready)?))),
         ));
     }
     if arguments.engine != TestEngine::Native {
@@ -63,14 +63,14 @@ pub fn run(arguments: &Test, printer: &mut Printer<'_>) -> Result<Report, Error>
     Ok(Report::new(arguments.output, Body::Tests(tests)))
 }
 
-type Loader = dyn Fn(&[u8]) -> Result<Box<dyn Engine>, EngineError>;
+type Loader = dyn Fn(&Ready) -> Result<Box<dyn Engine>, EngineError>;
 
 #[cfg(feature = "simulate")]
 fn wasm(arguments: &Test) -> Result<Box<Loader>, Error> {
     let bytes = crate::module::bytes(arguments.filter.as_deref())?;
     let module =
         corpus::Module::compile(&bytes).map_err(|error| Error::input(error.to_string()))?;
-    Ok(Box::new(move |policy| Ok(Box::new(module.load(policy)?))))
+    Ok(Box::new(move |ready| Ok(Box::new(module.ready(ready)?))))
 }
 
 #[cfg(not(feature = "simulate"))]
@@ -92,7 +92,7 @@ fn compare(
             continue;
         }
         tested.engines.push(name);
-        match load(&ready.policy).and_then(|mut engine| engine.judge(&ready.scenario)) {
+        match load(ready).and_then(|mut engine| engine.judge(&ready.scenario)) {
             Err(error) => tested.differences.push(format!("{name}: {error}")),
             Ok(observed) => {
                 let wrong = corpus::judge(case, &ready.tokens, &observed)

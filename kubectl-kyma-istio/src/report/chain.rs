@@ -82,7 +82,7 @@ pub fn chain(scenario: &Scenario, observed: &Observed) -> Vec<ChainElement> {
             .and_then(|number| usize::try_from(number).ok())
     };
     let (client, trusted) = (number("clientIndex"), number("trusted").unwrap_or(0));
-    let gateway = scenario.position == Position::Gateway;
+    let gateway = scenario.position == Some(Position::Gateway);
 
     let joined = values
         .iter()

@@ -32,7 +32,8 @@ pub struct Simulation {
     pub judged: Judged,
     /// Who judged.
     pub engine: &'static str,
-    pub position: Position,
+    /// None: the proxy's host can't tell.
+    pub position: Option<Position>,
     /// The reason in words.
     pub meaning: Option<&'static str>,
     pub hint: Option<&'static str>,

@@ -4,6 +4,7 @@ use crate::chain::Anomaly;
 use crate::config::HeaderName;
 use crate::net::Cidr;
 use crate::read::{Fields, Node, Path, Read, choice, whole};
+use crate::request::Position;
 
 pub(crate) struct Forwarded {
     pub mode: ChainMode,
@@ -288,7 +289,12 @@ fn anomalies(node: Node<'_, '_>) -> Option<Vec<(Anomaly, Action)>> {
 }
 
 /// Checks what the fields mean together.
-pub(crate) fn check(forwarded: &Forwarded, path: Path<'_>, problems: &mut Vec<crate::ConfigError>) {
+pub(crate) fn check(
+    forwarded: &Forwarded,
+    position: Option<Position>,
+    path: Path<'_>,
+    problems: &mut Vec<crate::ConfigError>,
+) {
     use crate::ConfigError as Error;
     let trust = Path::Field(&path, "trust");
     let range = forwarded.hops.is_some_and(|hops| hops.range);
@@ -359,6 +365,19 @@ pub(crate) fn check(forwarded: &Forwarded, path: Path<'_>, problems: &mut Vec<cr
         && forwarded.gateway_sends == GatewaySends::Original
     {
         problems.push(Error::new(Path::Field(&trust, "hops"), "identities alone with `gatewaySends: Original`", "hops or CIDRs too").hint("a trusted peer passes on what strangers wrote; `gatewaySends: Canonical` if it does not"));
+    }
+    if position == Some(Position::SidecarInbound)
+        && forwarded.mode != ChainMode::Envoy
+        && forwarded.identities.is_empty()
+    {
+        problems.push(
+            Error::new(
+                Path::Field(&trust, "identities"),
+                "none at a sidecar",
+                "the SPIFFE ids of the gateways in front",
+            )
+            .hint("a sidecar does not see its peer's address, so every chain would be untrusted"),
+        );
     }
     for (index, block) in forwarded.allow.iter().enumerate() {
         if forwarded.deny.contains(block) {

@@ -185,7 +185,12 @@ impl Read for Replies {
 pub(crate) fn check(spec: &Spec, verify: &dyn crate::jwt::Verify, problems: &mut Vec<ConfigError>) {
     let path = Path::Field(&Path::Root, "spec");
     if let Some(wire) = &spec.forwarded {
-        forwarded::check(wire, Path::Field(&path, "forwarded"), problems);
+        forwarded::check(
+            wire,
+            spec.position,
+            Path::Field(&path, "forwarded"),
+            problems,
+        );
     }
     if let Some(wire) = &spec.jwt {
         jwt::check(wire, Path::Field(&path, "jwt"), verify, problems);

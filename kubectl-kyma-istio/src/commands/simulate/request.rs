@@ -19,7 +19,7 @@ pub fn scenario(
     let mut scenario = match &arguments.request_file {
         Some(path) => read(&input::name(path), &input::text(path, stdin)?, defaults)?,
         None => Scenario {
-            position: defaults.position,
+            position: Some(defaults.position),
             ..Scenario::default()
         },
     };
@@ -118,7 +118,7 @@ fn apply(flags: &RequestFlags, scenario: &mut Scenario) -> Result<(), Error> {
         .or(scenario.peer_identity.take());
     scenario.tls |= flags.tls;
     scenario.now = flags.now.or(scenario.now);
-    scenario.position = flags.position.map_or(scenario.position, position);
+    scenario.position = flags.position.map(position).or(scenario.position);
     if let Some(method) = &flags.method {
         scenario.method.clone_from(method);
     }
