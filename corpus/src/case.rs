@@ -152,6 +152,12 @@ impl Case {
         if !self.host_faults.is_empty() && depths != Some(&[Depth::Wasmtime]) {
             return Err(only("hostFaults", "wasmtime"));
         }
+        if self.position.is_none() && self.runs_at(Depth::Envoy) {
+            return Err(format!(
+                "{}: `position: null` can't run in Envoy, which always tells; expected `depths` without `envoy`",
+                self.name
+            ));
+        }
         if self.verify.is_some() && depths != Some(&[Depth::Native]) {
             return Err(only("verify", "native"));
         }
