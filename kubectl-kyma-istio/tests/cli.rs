@@ -201,6 +201,32 @@ fn a_request_comes_from_a_file_and_flags_win() {
 }
 
 #[test]
+fn a_position_that_nobody_can_tell_is_null() {
+    let detect = POLICY.replace("  position: Gateway\n", "");
+    let simulate = |engine: &str, flags: &[&str]| {
+        let fixed = [
+            "filter", "simulate", "--policy", "POLICY", "--engine", engine,
+        ];
+        let request = ["--request", "-", "-o", "json"];
+        let request_text =
+            r#"{"position": null, "headers": [["x-forwarded-for", "203.0.113.9, 192.0.2.5"]]}"#;
+        let answer = plugin(&detect, &[&fixed, &request, flags].concat(), request_text);
+        serde_json::from_str::<serde_json::Value>(&answer.stdout).expect("an answer in JSON")
+    };
+    let answer = simulate("native", &[]);
+    assert_eq!(
+        (&answer["reason"], &answer["position"]),
+        (&"PositionUnknown".into(), &serde_json::Value::Null)
+    );
+    // A flag wins over the file, as everywhere.
+    let answer = simulate("native", &["--position", "gateway"]);
+    assert_eq!(
+        (&answer["client"], &answer["position"]),
+        (&"203.0.113.9".into(), &"Gateway".into())
+    );
+}
+
+#[test]
 fn a_batch_answers_each_line_and_goes_on_after_a_bad_one() {
     let lines = "\
 {\"id\": 1, \"peer\": \"192.0.2.5\", \"headers\": [[\"x-forwarded-for\", \"203.0.113.9\"]]}

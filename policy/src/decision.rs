@@ -87,6 +87,24 @@ pub struct Trace {
     pub passed: bool,
 }
 
+/// A decision on its way. What is stripped holds whatever the verdict; effects belong to a request that goes on.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub strips: Vec<Edit>,
+    pub effects: Vec<Edit>,
+    pub client: Client,
+    pub trace: Trace,
+}
+
+impl Draft {
+    /// Notes that a header goes, once.
+    pub fn strip(&mut self, name: Arc<str>) {
+        if !self.strips.iter().any(|edit| edit.name() == &*name) {
+            self.strips.push(Edit::Remove(name));
+        }
+    }
+}
+
 /// The rule that decided about tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleRef {

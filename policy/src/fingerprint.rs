@@ -78,7 +78,8 @@ impl Canonical {
             _ => {
                 let number: f64 = serde_json::from_str(raw.get()).ok()?;
                 // Rust prints a whole double without a fraction and never with an exponent.
-                self.0.update(number.to_string());
+                // Adding zero makes of -0 what it is equal to.
+                self.0.update((number + 0.0).to_string());
             }
         }
         Some(())

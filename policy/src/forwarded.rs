@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::chain::elements::{XFF, from_right, list};
 use crate::chain::{Chain, Client, Finding, Resolved};
 use crate::config::{self, Companions, Outbound};
-use crate::decision::{Edit, Trace};
+use crate::decision::{Draft, Edit};
 use crate::net::CidrMap;
 use crate::reason::Reason;
 use crate::request::{Needs, Position, Request};
+use crate::strip::{same_header, spelled};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Forwarded {
@@ -29,8 +30,9 @@ struct Lists {
 }
 
 /// Headers that tell about the client beside the chain. Whoever is not trusted with the chain is not trusted with them.
-const COMPANIONS: [&str; 9] = [
+const COMPANIONS: [&str; 10] = [
     "forwarded",
+    "x-client-ip",
     "x-real-ip",
     "x-forwarded-host",
     "x-forwarded-port",
@@ -66,12 +68,12 @@ impl Forwarded {
 
     /// Adds what has to be read for the chain.
     pub fn add_needs(&self, position: Option<Position>, needs: &mut Needs) {
-        let gateway = position.is_none_or(|position| position == Position::Gateway);
         let sidecar = position != Some(Position::Gateway);
         needs.identity |= self.chain.knows_identities();
         needs.address |= sidecar || self.chain.emulates_envoy();
-        needs.tls |= self.companions == Companions::FromTrustedPeers
-            && (sidecar || (gateway && self.chain.may_distrust_peer()));
+        let distrusts = self.companions == Companions::FromTrustedPeers
+            && (sidecar || self.chain.may_distrust_peer());
+        needs.tls |= distrusts || self.chain.may_strip();
     }
 
     /// Judges the chain: strips what can't be believed, then refuses or tells the next hop.
@@ -79,108 +81,84 @@ impl Forwarded {
         &self,
         request: &Request<'_>,
         position: Position,
-        edits: &mut Vec<Edit>,
-        trace: &mut Trace,
-    ) -> Result<Client, (Client, Reason)> {
+        draft: &mut Draft,
+    ) -> Result<(), Reason> {
         let finding = self.chain.find(request, position);
-        trace.finding = Some(finding);
+        draft.trace.finding = Some(finding);
+        draft.client = finding.client;
         let resolved = self.chain.resolve(&finding);
         let stripped = matches!(resolved, Resolved::Strip(_));
-        if stripped || (self.companions == Companions::FromTrustedPeers && !finding.peer_trusted) {
-            strip_companions(request, edits);
-        }
-        let client = match resolved {
-            Resolved::Reject(reason) => return Err((finding.client, reason)),
+        let distrusted = self.companions == Companions::FromTrustedPeers && !finding.peer_trusted;
+        strip_companions(request, stripped || distrusted, draft);
+        draft.client = match resolved {
+            Resolved::Reject(reason) => return Err(reason),
             Resolved::Strip(client) | Resolved::Go(client) => client,
         };
-        self.admit(client).map_err(|reason| (client, reason))?;
-        let text: Option<Arc<[u8]>> = self
-            .writes_client()
-            .then(|| client.address())
-            .flatten()
-            .map(|address| address.to_string().into_bytes().into());
-        self.send_on(
-            request,
-            position,
-            &finding,
+        self.admit(draft.client)?;
+        let written = self.client_ip_header.is_some()
+            || matches!(self.outbound, Outbound::Replace | Outbound::Truncate);
+        let address = draft.client.address().filter(|_| written);
+        let next = Next {
+            finding,
             stripped,
-            client,
-            text.as_ref(),
-            edits,
-        );
-        if let (Some(name), Some(text)) = (&self.client_ip_header, text) {
-            edits.push(Edit::Set(Arc::clone(name), text));
+            // The one text that both headers get.
+            client: address.map(|address| address.to_string().into_bytes().into()),
+        };
+        self.send_on(request, position, &next, draft);
+        if let (Some(name), Some(client)) = (&self.client_ip_header, next.client) {
+            draft.effects.push(Edit::Set(Arc::clone(name), client));
         }
-        Ok(client)
+        Ok(())
     }
 
-    fn writes_client(&self) -> bool {
-        self.client_ip_header.is_some()
-            || matches!(self.outbound, Outbound::Replace | Outbound::Truncate)
-    }
-
+    /// The lists. An IPv4 address in IPv6 clothes, as mode `Envoy` leaves it, is the IPv4 address here: it must not walk around a list.
     fn admit(&self, client: Client) -> Result<(), Reason> {
-        match (&self.lists, client.address()) {
-            (None, _) => Ok(()),
-            (Some(_), None) => Err(Reason::ClientUnknown),
-            (Some(lists), Some(address))
-                if lists.entries.get(address).unwrap_or(lists.otherwise) =>
-            {
-                Ok(())
-            }
-            (Some(_), Some(_)) => Err(Reason::ClientDenied),
-        }
+        let Some(lists) = &self.lists else {
+            return Ok(());
+        };
+        let address = client
+            .address()
+            .ok_or(Reason::ClientUnknown)?
+            .to_canonical();
+        let admitted = lists.entries.get(address).unwrap_or(lists.otherwise);
+        admitted.then_some(()).ok_or(Reason::ClientDenied)
     }
 
     /// Writes `x-forwarded-for` for the next hop, where it differs from what is there.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call, and each is a fact about this one request"
-    )]
-    fn send_on(
-        &self,
-        request: &Request<'_>,
-        position: Position,
-        finding: &Finding,
-        stripped: bool,
-        client: Client,
-        text: Option<&Arc<[u8]>>,
-        edits: &mut Vec<Edit>,
-    ) {
+    fn send_on(&self, request: &Request<'_>, position: Position, next: &Next, draft: &mut Draft) {
         let chain = list(request);
-        // What is left of the chain when nobody can be believed: at a gateway the peer, whom Envoy itself wrote down.
-        let own = || match position {
-            Position::Gateway => finding
+        let Next {
+            finding,
+            stripped,
+            client,
+        } = next;
+        let peer = || {
+            finding
                 .peer
-                .map(|peer| Arc::from(peer.to_string().into_bytes())),
-            Position::SidecarInbound | Position::SidecarOutbound => None,
+                .map(|peer| Arc::from(peer.to_string().into_bytes()))
         };
-        let next: Option<Arc<[u8]>> = match self.outbound {
-            Outbound::Keep if !stripped => return,
-            Outbound::Keep => own(),
-            Outbound::Append => match (position, finding.peer) {
-                (Position::SidecarInbound, Some(peer)) if stripped || chain.is_none() => {
-                    Some(peer.to_string().into_bytes().into())
-                }
-                _ if stripped => own(),
-                _ => return,
-            },
-            Outbound::Replace => text.cloned(),
-            Outbound::Truncate => match (text, finding.client_index, &chain) {
-                (Some(text), Some(index), Some(chain))
-                    if !stripped && finding.client.address() == client.address() =>
-                {
-                    self.truncated(chain, index)
-                        .or_else(|| Some(Arc::clone(text)))
-                }
-                (text, ..) => text.cloned(),
+        // What is left of the chain when nobody can be believed: at a gateway the peer, whom Envoy itself wrote down.
+        let own = || peer().filter(|_| position == Position::Gateway);
+        let written: Option<Arc<[u8]>> = match self.outbound {
+            Outbound::Append
+                if position == Position::SidecarInbound && (*stripped || chain.is_none()) =>
+            {
+                peer()
+            }
+            Outbound::Keep | Outbound::Append if *stripped => own(),
+            Outbound::Keep | Outbound::Append => return,
+            Outbound::Replace => client.clone(),
+            Outbound::Truncate => match (client, finding.client_index, &chain) {
+                (Some(_), Some(index), Some(chain)) if !stripped => self.truncated(chain, index),
+                _ => client.clone(),
             },
             Outbound::Strip => None,
         };
-        match (next, chain) {
-            (Some(next), Some(chain)) if *next == *chain && request.all(XFF).count() == 1 => {}
-            (Some(next), _) => edits.push(Edit::set(XFF, next)),
-            (None, Some(_)) => edits.push(Edit::remove(XFF)),
+        match (written, chain) {
+            (Some(written), Some(chain)) if *written == *chain && request.all(XFF).count() == 1 => {
+            }
+            (Some(written), _) => draft.effects.push(Edit::set(XFF, written)),
+            (None, Some(_)) => draft.effects.push(Edit::remove(XFF)),
             (None, None) => {}
         }
         // It would go on telling the chain that was rewritten.
@@ -189,7 +167,7 @@ impl Forwarded {
             Outbound::Replace | Outbound::Truncate | Outbound::Strip
         ) && request.first("forwarded").is_some()
         {
-            remove_once("forwarded", edits);
+            draft.effects.push(Edit::remove("forwarded"));
         }
     }
 
@@ -210,25 +188,32 @@ impl Forwarded {
     }
 }
 
-fn strip_companions(request: &Request<'_>, edits: &mut Vec<Edit>) {
-    for (name, _) in request.headers {
-        if let Some(companion) = COMPANIONS
-            .iter()
-            .find(|companion| companion.as_bytes() == *name)
-        {
-            remove_once(companion, edits);
-        }
-    }
-    let own: &[u8] = if request.tls { b"https" } else { b"http" };
-    let mut told = request.all(PROTO);
-    // Envoy writes this header where it is missing, so an absent one stays so.
-    if told.next().is_some_and(|value| value != own) || told.next().is_some() {
-        edits.push(Edit::set(PROTO, own));
-    }
+/// What the next hop's chain is made of.
+struct Next {
+    finding: Finding,
+    stripped: bool,
+    client: Option<Arc<[u8]>>,
 }
 
-fn remove_once(name: &str, edits: &mut Vec<Edit>) {
-    if !edits.iter().any(|edit| edit.name() == name) {
-        edits.push(Edit::remove(name));
+/// Removes the companions where nobody vouches for them, and the doubles of the chain that some programs would read for it: those no proxy ever writes.
+fn strip_companions(request: &Request<'_>, distrusted: bool, draft: &mut Draft) {
+    let mut told = false;
+    let own: &[u8] = if request.tls { b"https" } else { b"http" };
+    for (name, value) in request.headers {
+        let double = same_header(name, XFF) && *name != XFF.as_bytes();
+        let companion = distrusted
+            && COMPANIONS
+                .iter()
+                .any(|companion| same_header(name, companion));
+        if double || companion {
+            draft.strip(spelled(name));
+        } else if distrusted && same_header(name, PROTO) {
+            if *name != PROTO.as_bytes() {
+                draft.strip(spelled(name));
+            } else if *value != own || std::mem::replace(&mut told, true) {
+                // Envoy writes this header where it is missing, so an absent one stays so.
+                draft.strips.push(Edit::set(PROTO, own));
+            }
+        }
     }
 }

@@ -15,8 +15,8 @@ impl<'a> Path<'a> {
         Self(target.get(..end.unwrap_or(target.len())).unwrap_or(target))
     }
 
-    /// Whether two readers could take this path for two paths: an escaped slash or backslash, a backslash, a dot segment, a double slash, NUL, a broken
-    /// escape, or no slash at its start.
+    /// Whether two readers could take this path for two paths: an escaped slash or backslash, a backslash, a dot segment, a double slash, a path parameter (`;`), NUL, a
+    /// broken escape, or no slash at its start.
     pub fn ambiguous(&self) -> bool {
         if self.0 == b"*" {
             return false;
@@ -32,14 +32,15 @@ impl<'a> Path<'a> {
                     return true;
                 };
                 match unhex(*high, *low) {
-                    None | Some(b'/' | b'\\' | 0) => return true,
+                    None | Some(b'/' | b'\\' | 0 | b';') => return true,
                     Some(byte) => byte,
                 }
             } else {
                 *byte
             };
             match byte {
-                b'\\' | 0 => return true,
+                // Servlet containers cut a segment off at `;`, so `/admin;x` and `/a/..;/admin` are other paths to them.
+                b'\\' | 0 | b';' => return true,
                 // An escaped slash returned above, so this one is a separator.
                 b'/' if segment.length == 0 || segment.is_dots() => return true,
                 b'/' => segment = Segment::default(),
@@ -126,6 +127,9 @@ mod tests {
             "a",
             "",
             "/.%2e",
+            "/a;x",
+            "/a/..;/b",
+            "/a%3Bx",
         ] {
             assert!(Path::of(path.as_bytes()).ambiguous(), "{path}");
         }

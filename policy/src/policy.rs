@@ -2,7 +2,7 @@
 
 use crate::chain::{Client, Unknown};
 use crate::config::{self, Document, Replies};
-use crate::decision::{Decision, Edit, Outcome, Reply, RuleRef, Trace, reply};
+use crate::decision::{Decision, Draft, Edit, Outcome, Reply, RuleRef, Trace, reply};
 use crate::error::ConfigError;
 use crate::fingerprint::Fingerprint;
 use crate::forwarded::Forwarded;
@@ -126,65 +126,46 @@ impl Policy {
             trace.passed = true;
             return Decision::allow(untouched, trace);
         }
-        // The order of edits is part of the contract: strip what we may emit, strip what can't be believed, judge, tell the next hop.
-        let mut edits = Vec::new();
-        self.strip.edits(request, &mut edits);
-        let mut strips = edits.len();
-        let mut client = untouched;
-        let judged = self.judge(
-            request,
-            known,
-            verify,
-            &mut edits,
-            &mut strips,
-            &mut client,
-            &mut trace,
-        );
-        let mut decision = Decision::allow(client, trace);
+        known.belong_to(self.fingerprint);
+        let mut draft = Draft {
+            strips: Vec::new(),
+            effects: Vec::new(),
+            client: untouched,
+            trace,
+        };
+        self.strip.apply(request, &mut draft);
+        let judged = self.judge(request, known, verify, &mut draft);
+        let mut decision = Decision::allow(draft.client, draft.trace);
         match (judged, self.shadow) {
             (Ok(shadow), false) => {
-                decision.edits = tidy(edits);
+                draft.strips.append(&mut draft.effects);
+                decision.edits = tidy(draft.strips);
                 decision.shadow = shadow;
             }
             (Ok(shadow), true) => decision.shadow = shadow,
             (Err(reason), true) => decision.shadow = Some(reason),
             (Err(reason), false) => {
-                edits.truncate(strips);
-                decision.edits = tidy(edits);
+                decision.edits = tidy(draft.strips);
                 decision.verdict = Outcome::Deny(reason, self.reply(reason));
             }
         }
         decision
     }
 
-    /// `strips` is moved behind the last edit that holds on a refusal too.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what `decide` gathers, filled in as far as judging gets"
-    )]
+    /// The order is part of the contract: what we may emit was stripped; now strip what can't be believed, judge the chain, then the token.
     fn judge(
         &self,
         request: &Request<'_>,
         known: &mut VerifiedTokens,
         verify: &dyn Verify,
-        edits: &mut Vec<Edit>,
-        strips: &mut usize,
-        client: &mut Client,
-        trace: &mut Trace,
+        draft: &mut Draft,
     ) -> Result<Option<Reason>, Reason> {
-        let position = trace.position.ok_or(Reason::PositionUnknown)?;
+        let position = draft.trace.position.ok_or(Reason::PositionUnknown)?;
         if let Some(forwarded) = &self.forwarded {
-            match forwarded.judge(request, position, edits, trace) {
-                Ok(found) => *client = found,
-                Err((found, reason)) => {
-                    *client = found;
-                    *strips = edits.len();
-                    return Err(reason);
-                }
-            }
+            forwarded.judge(request, position, draft)?;
         }
         match &self.tokens {
-            Some(tokens) => tokens.judge(request, known, verify, edits, trace),
+            Some(tokens) => tokens.judge(request, known, verify, draft),
             None => Ok(None),
         }
     }

@@ -34,6 +34,8 @@ pub(crate) struct Node<'a, 'p> {
     pub raw: &'a RawValue,
     pub path: Path<'p>,
     pub problems: &'p mut Vec<ConfigError>,
+    /// Whether messages name only the kind of what stands here: it could be a secret in the wrong place.
+    pub quiet: bool,
 }
 
 /// A wire type. `None` means that a problem was reported.
@@ -44,7 +46,7 @@ pub(crate) trait Read: Sized {
 impl<'a> Node<'a, '_> {
     /// Reports that this value is something else than `expected`.
     pub fn refuse<T>(self, expected: impl Into<String>) -> Option<T> {
-        let found = describe(self.raw.get());
+        let found = self.describe();
         self.problems
             .push(ConfigError::new(self.path, found, expected));
         None
@@ -52,10 +54,39 @@ impl<'a> Node<'a, '_> {
 
     /// As [`Node::refuse`], with a hint.
     pub fn refuse_with<T>(self, expected: impl Into<String>, hint: impl Into<String>) -> Option<T> {
-        let found = describe(self.raw.get());
+        let found = self.describe();
         self.problems
             .push(ConfigError::new(self.path, found, expected).hint(hint));
         None
+    }
+
+    fn describe(&self) -> String {
+        if self.quiet && self.is_text() {
+            return "a text".to_owned();
+        }
+        describe(self.raw.get())
+    }
+
+    /// The items of a list; anything else is a problem.
+    pub fn items<T>(self, mut read: impl FnMut(Node<'_, '_>) -> Option<T>) -> Option<Vec<T>> {
+        let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(self.raw.get()) else {
+            return self.refuse("a list");
+        };
+        let mut whole = true;
+        let mut list = Vec::with_capacity(items.len());
+        for (index, raw) in items.into_iter().enumerate() {
+            let item = read(Node {
+                raw,
+                path: Path::Item(&self.path, index),
+                problems: self.problems,
+                quiet: self.quiet,
+            });
+            match item {
+                Some(item) => list.push(item),
+                None => whole = false,
+            }
+        }
+        whole.then_some(list)
     }
 
     /// Whether the value is a JSON text.
@@ -116,23 +147,22 @@ pub(crate) fn whole(node: Node<'_, '_>, least: u32, most: u32) -> Option<u32> {
 
 impl<T: Read> Read for Vec<T> {
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(node.raw.get()) else {
-            return node.refuse("a list");
-        };
-        let mut whole = true;
-        let mut list = Vec::with_capacity(items.len());
-        for (index, raw) in items.into_iter().enumerate() {
-            let item = T::read(Node {
-                raw,
-                path: Path::Item(&node.path, index),
-                problems: node.problems,
-            });
-            match item {
-                Some(item) => list.push(item),
-                None => whole = false,
-            }
+        node.items(T::read)
+    }
+}
+
+/// A list that says something. Many lists mean "any" when they are absent, and an empty one could be taken for either.
+pub(crate) struct Filled<T>(pub Vec<T>);
+
+impl<T: Read> Read for Filled<T> {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        if matches!(serde_json::from_str::<[(); 0]>(node.raw.get()), Ok([])) {
+            let expected = "at least one entry, or no such field";
+            node.problems
+                .push(ConfigError::new(node.path, "an empty list", expected));
+            return None;
         }
-        whole.then_some(list)
+        node.items(T::read).map(Self)
     }
 }
 
@@ -140,6 +170,7 @@ impl<T: Read> Read for Vec<T> {
 pub(crate) struct Fields<'a, 'p> {
     pub path: Path<'p>,
     pub problems: &'p mut Vec<ConfigError>,
+    quiet: bool,
     left: Vec<(String, &'a RawValue)>,
     known: Vec<&'static str>,
 }
@@ -160,6 +191,7 @@ impl<'a, 'p> Fields<'a, 'p> {
         Some(Self {
             path: node.path,
             problems: node.problems,
+            quiet: node.quiet,
             left,
             known: Vec::new(),
         })
@@ -183,6 +215,7 @@ impl<'a, 'p> Fields<'a, 'p> {
             raw,
             path: Path::Field(&self.path, name),
             problems: self.problems,
+            quiet: self.quiet,
         })
     }
 
@@ -206,6 +239,22 @@ impl<'a, 'p> Fields<'a, 'p> {
             self.problem(name, "nothing", "the field, which has no default");
         }
         self.with(name, read)
+    }
+
+    /// Reads a list that may be absent, but not empty.
+    pub fn filled<T: Read>(&mut self, name: &'static str) -> Vec<T> {
+        self.optional::<Filled<T>>(name)
+            .map_or_else(Vec::new, |list| list.0)
+    }
+
+    /// Takes a field that others read; it must be an object.
+    pub fn foreign(&mut self, name: &'static str) {
+        self.with(name, |node| {
+            if node.is_object() {
+                return Some(());
+            }
+            node.refuse("an object")
+        });
     }
 
     /// Whether a field that was not read yet is there.

@@ -5,14 +5,13 @@
 
 use std::sync::Arc;
 
-use crate::decision::Edit;
+use crate::decision::Draft;
 use crate::request::Request;
 
 /// The names of all headers that a policy may emit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Strip {
-    /// In lower case with dashes, and as configured.
-    names: Vec<(Box<[u8]>, Arc<str>)>,
+    names: Vec<Arc<str>>,
     /// A bit for each length of a name, modulo 64: most headers of most requests are passed by at the cost of this look.
     lengths: u64,
 }
@@ -21,41 +20,52 @@ impl Strip {
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut strip = Self::default();
         for name in names {
-            let dashed: Box<[u8]> = name.bytes().map(dash).collect();
-            if !strip.names.iter().any(|(known, _)| *known == dashed) {
-                strip.lengths |= length_bit(&dashed);
-                strip.names.push((dashed, name.into()));
+            if !strip
+                .names
+                .iter()
+                .any(|known| same_header(name.as_bytes(), known))
+            {
+                strip.lengths |= length_bit(name.as_bytes());
+                strip.names.push(name.into());
             }
         }
         strip
     }
 
     /// Removes each of them that the request has.
-    pub fn edits(&self, request: &Request<'_>, edits: &mut Vec<Edit>) {
+    pub fn apply(&self, request: &Request<'_>, draft: &mut Draft) {
         for (name, _) in request.headers {
             if self.lengths & length_bit(name) == 0 {
                 continue;
             }
-            let known = self.names.iter().find(|(known, _)| {
-                known.len() == name.len() && known.iter().zip(*name).all(|(k, n)| *k == dash(*n))
-            });
-            let Some((_, configured)) = known else {
-                continue;
-            };
-            let name = if configured.as_bytes() == *name {
-                Arc::clone(configured)
-            } else {
-                String::from_utf8_lossy(name).into()
-            };
-            if !edits.iter().any(|edit| edit.name() == &*name) {
-                edits.push(Edit::Remove(name));
+            if let Some(known) = self.names.iter().find(|known| same_header(name, known)) {
+                let same = known.as_bytes() == *name;
+                draft.strip(if same {
+                    Arc::clone(known)
+                } else {
+                    spelled(name)
+                });
             }
         }
     }
 }
 
+/// A header's name as the request has it.
+pub(crate) fn spelled(name: &[u8]) -> Arc<str> {
+    String::from_utf8_lossy(name).into()
+}
+
 fn length_bit(name: &[u8]) -> u64 {
     1 << (name.len() % 64)
+}
+
+/// Whether two names are one header to whoever reads it: without case, and `_` is `-`.
+pub(crate) fn same_header(name: &[u8], known: &str) -> bool {
+    name.len() == known.len()
+        && name
+            .iter()
+            .zip(known.as_bytes())
+            .all(|(n, k)| dash(*n) == dash(*k))
 }
 
 fn dash(byte: u8) -> u8 {

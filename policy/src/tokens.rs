@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::{self, Access, AmbiguousPath, Location, Preflight, Provider, TokenAfter};
-use crate::decision::{Edit, RuleRef, Trace};
+use crate::decision::{Draft, RuleRef};
 use crate::error::ConfigError;
 use crate::jwt::{Located, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
 use crate::path::Path;
@@ -141,11 +141,10 @@ impl Tokens {
         request: &Request<'_>,
         known: &mut VerifiedTokens,
         verify: &dyn Verify,
-        changes: &mut Vec<Edit>,
-        trace: &mut Trace,
+        draft: &mut Draft,
     ) -> Result<Option<Reason>, Reason> {
         if self.pass_preflight && is_preflight(request) {
-            trace.rule = Some(RuleRef::Preflight);
+            draft.trace.rule = Some(RuleRef::Preflight);
             return Ok(None);
         }
         if self.refuse_ambiguous && Path::of(request.first(":path").unwrap_or_default()).ambiguous()
@@ -162,25 +161,21 @@ impl Tokens {
             .map_or((RuleRef::Otherwise, &self.otherwise), |(index, rule)| {
                 (RuleRef::Rule(index), &rule.terms)
             });
-        trace.rule = Some(rule);
-        let before = changes.len();
-        match self.satisfy(terms, request, known, verify, changes, trace) {
-            Err(reason) if terms.shadow => {
-                changes.truncate(before);
-                Ok(Some(reason))
-            }
+        draft.trace.rule = Some(rule);
+        match self.satisfy(terms, request, known, verify, draft) {
+            Err(reason) if terms.shadow => Ok(Some(reason)),
             other => other.map(|()| None),
         }
     }
 
+    /// INVARIANT: effects come last: a refusal, which may be a shadow only, has none.
     fn satisfy(
         &self,
         terms: &Terms,
         request: &Request<'_>,
         known: &mut VerifiedTokens,
         verify: &dyn Verify,
-        changes: &mut Vec<Edit>,
-        trace: &mut Trace,
+        draft: &mut Draft,
     ) -> Result<(), Reason> {
         match terms.access {
             Access::Open => return Ok(()),
@@ -195,7 +190,7 @@ impl Tokens {
         };
         let verified = match known.get(&token, request.now) {
             Some(verified) => {
-                trace.cached = true;
+                draft.trace.cached = true;
                 verified
             }
             None => {
@@ -212,7 +207,7 @@ impl Tokens {
         if !self.accepts(verified.provider, terms, found) {
             return Err(Reason::IssuerNotTrusted);
         }
-        trace.provider = Some(verified.provider);
+        draft.trace.provider = Some(verified.provider);
         if !terms
             .claims
             .iter()
@@ -220,9 +215,9 @@ impl Tokens {
         {
             return Err(Reason::ClaimMismatch);
         }
-        changes.extend(verified.edits.iter().cloned());
+        draft.effects.extend(verified.edits.iter().cloned());
         if provider.token == TokenAfter::Remove {
-            remove(request, &self.locations, found, changes);
+            remove(request, &self.locations, &token, &mut draft.effects);
         }
         Ok(())
     }
@@ -270,7 +265,8 @@ impl Tokens {
 
 /// A CORS preflight carries no credentials (Fetch standard, "CORS protocol and credentials"), so it can only be let through to whoever answers it.
 fn is_preflight(request: &Request<'_>) -> bool {
+    let some = |name: &str| request.first(name).is_some_and(|value| !value.is_empty());
     request.first(":method") == Some(b"OPTIONS")
-        && request.first("origin").is_some()
-        && request.first("access-control-request-method").is_some()
+        && some("origin")
+        && some("access-control-request-method")
 }

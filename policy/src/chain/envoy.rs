@@ -20,8 +20,8 @@ pub(crate) enum Emulated {
 }
 
 impl Emulated {
-    /// At a gateway (`use_remote_address: true`): the list ends in the peer, which Envoy appended; hops count from what was received.
-    pub fn at_gateway(&self, list: Option<&[u8]>, peer: Option<IpAddr>) -> Client {
+    /// At a gateway (`use_remote_address: true`): the list ends in the peer, which Envoy appended; hops count from what was received. The index counts from the right of the whole list.
+    pub fn at_gateway(&self, list: Option<&[u8]>, peer: Option<IpAddr>) -> (Client, Option<u32>) {
         let list = list.unwrap_or_default();
         let (received, appended) = match list.iter().rposition(|b| *b == b',') {
             Some(comma) => (list.get(..comma), list.get(comma + 1..)),
@@ -33,11 +33,11 @@ impl Emulated {
             Self::Hops(hops) => received.and_then(|list| nth_from_right(list, hops - 1)),
             Self::Cidrs(trusted) => received.and_then(|list| walk(list, peer, trusted)),
         };
-        client(found, peer)
+        client(found.map(|found| found.behind_peer()), peer)
     }
 
     /// Inside the mesh (`use_remote_address: false`): nothing was appended, and hops are skipped from the right.
-    pub fn at_sidecar(&self, list: Option<&[u8]>, peer: Option<IpAddr>) -> Client {
+    pub fn at_sidecar(&self, list: Option<&[u8]>, peer: Option<IpAddr>) -> (Client, Option<u32>) {
         let found = match self {
             Self::Hops(hops) => list.and_then(|list| nth_from_right(list, *hops)),
             Self::Cidrs(trusted) => list.and_then(|list| walk(list, peer, trusted)),
@@ -46,30 +46,57 @@ impl Emulated {
     }
 }
 
-fn client(found: Option<IpAddr>, peer: Option<IpAddr>) -> Client {
+/// An element of the list that Envoy takes for the client.
+struct Found {
+    address: IpAddr,
+    how: How,
+    /// From the right.
+    index: u32,
+}
+
+impl Found {
+    fn behind_peer(self) -> Self {
+        Self {
+            index: self.index.saturating_add(1),
+            ..self
+        }
+    }
+}
+
+fn client(found: Option<Found>, peer: Option<IpAddr>) -> (Client, Option<u32>) {
     match (found, peer) {
-        (Some(address), _) => Client::Known(address, How::Chain),
-        (None, Some(address)) => Client::Known(address, How::Peer),
-        (None, None) => Client::Unknown(Unknown::NoChain),
+        (Some(found), _) => (Client::Known(found.address, found.how), Some(found.index)),
+        (None, Some(address)) => (Client::Known(address, How::Peer), None),
+        (None, None) => (Client::Unknown(Unknown::NoChain), None),
     }
 }
 
 /// The element after skipping `skip` from the right: an address or nothing; a bad element is never skipped for a better one.
-pub(crate) fn nth_from_right(list: &[u8], skip: u32) -> Option<IpAddr> {
-    bare(from_right(list).nth(usize::try_from(skip).ok()?)?)
+fn nth_from_right(list: &[u8], skip: u32) -> Option<Found> {
+    Some(Found {
+        address: bare(from_right(list).nth(usize::try_from(skip).ok()?)?)?,
+        how: How::Chain,
+        index: skip,
+    })
 }
 
 /// The rightmost address that is not trusted; when all are, the leftmost.
-fn walk(list: &[u8], peer: Option<IpAddr>, trusted: &CidrMap<()>) -> Option<IpAddr> {
+fn walk(list: &[u8], peer: Option<IpAddr>, trusted: &CidrMap<()>) -> Option<Found> {
     trusted.get(peer?)?;
     if from_right(list).count() > MOST_ENTRIES {
         return None;
     }
     let mut leftmost = None;
-    for element in from_right(list) {
+    for (index, element) in (0..).zip(from_right(list)) {
         let address = bare(element)?;
-        leftmost = Some(address);
-        if trusted.get(address).is_none() {
+        let known = trusted.get(address).is_some();
+        let how = if known { How::AllTrusted } else { How::Chain };
+        leftmost = Some(Found {
+            address,
+            how,
+            index,
+        });
+        if !known {
             break;
         }
     }

@@ -9,7 +9,7 @@ mod rfc7239;
 
 use std::net::IpAddr;
 
-use crate::config::{Action, ChainMode, Forwarded, GatewaySends, Hops};
+use crate::config::{Action, ChainMode, Forwarded, GatewaySends, Hops, Limits};
 use crate::net::{CidrMap, is_private};
 use crate::reason::Reason;
 use crate::request::{Position, Request};
@@ -198,6 +198,17 @@ impl Finding {
         }
     }
 
+    /// The same, seen with the element of the peer behind it.
+    fn behind_peer(self) -> Self {
+        Self {
+            elements: self.elements.saturating_add(1),
+            client_index: self.client_index.map(|index| index.saturating_add(1)),
+            trusted: 1,
+            peer_trusted: true,
+            ..self
+        }
+    }
+
     fn unknown(&mut self, anomaly: Anomaly) {
         self.anomalies.add(anomaly);
         self.client = Client::Unknown(Unknown::Anomaly(anomaly));
@@ -219,8 +230,7 @@ pub(crate) struct Chain {
     trust: Trust,
     lenient: bool,
     canonical: bool,
-    most_elements: u32,
-    most_bytes: usize,
+    limits: Limits,
     actions: [Action; Anomaly::ALL.len()],
 }
 
@@ -256,9 +266,8 @@ impl Chain {
         Self {
             trust,
             lenient: wire.mode == ChainMode::Lenient,
-            canonical: wire.gateway_sends == GatewaySends::Canonical,
-            most_elements: wire.most_elements,
-            most_bytes: wire.most_bytes as usize,
+            canonical: wire.gateway_sends == Some(GatewaySends::Canonical),
+            limits: wire.limits.unwrap_or(Limits::DEFAULT),
             actions,
         }
     }
@@ -279,6 +288,22 @@ impl Chain {
                 identities,
             } => cidrs.is_some() || !identities.is_empty() || hops.is_none_or(|hops| hops.min == 0),
         }
+    }
+
+    /// Whether a chain can be dropped whole.
+    pub fn may_strip(&self) -> bool {
+        let strips = |anomaly: Anomaly| self.action(anomaly) == Action::Strip;
+        !self.emulates_envoy()
+            && Anomaly::ALL.into_iter().any(|anomaly| {
+                strips(anomaly) && (anomaly != Anomaly::UntrustedPeer || self.may_distrust_peer())
+            })
+    }
+
+    fn action(&self, anomaly: Anomaly) -> Action {
+        self.actions
+            .get(anomaly as usize)
+            .copied()
+            .unwrap_or(Action::Reject)
     }
 
     /// Whether a peer's identity matters.
@@ -323,12 +348,7 @@ impl Chain {
         if self.emulates_envoy() {
             return Resolved::Go(finding.client);
         }
-        let action = |anomaly: Anomaly| {
-            self.actions
-                .get(anomaly as usize)
-                .copied()
-                .unwrap_or(Action::Reject)
-        };
+        let action = |anomaly| self.action(anomaly);
         if let Some(rejected) = finding
             .anomalies
             .iter()
@@ -371,7 +391,7 @@ impl Chain {
         position: Position,
         list: Option<&[u8]>,
     ) -> Finding {
-        let client = match position {
+        let (client, index) = match position {
             Position::Gateway => emulated.at_gateway(list, request.peer.address),
             Position::SidecarInbound | Position::SidecarOutbound => {
                 emulated.at_sidecar(list, request.peer.address)
@@ -380,12 +400,9 @@ impl Chain {
         let mut finding = Finding::new(client);
         finding.elements = list.map_or(0, count);
         finding.peer = request.peer.address;
-        finding.peer_trusted =
-            matches!(client, Client::Known(_, How::Chain)) || !self.may_distrust_peer();
-        if let (Client::Known(_, How::Chain), Emulated::Hops(hops)) = (client, emulated) {
-            finding.client_index = Some(*hops);
-            finding.trusted = *hops;
-        }
+        finding.client_index = index;
+        finding.trusted = index.unwrap_or(0);
+        finding.peer_trusted = index.is_some() || !self.may_distrust_peer();
         finding
     }
 
@@ -434,52 +451,64 @@ impl Judge<'_, '_> {
             finding.unknown(Anomaly::UntrustedPeer);
             return finding;
         };
-        let peer = from_right(list)
-            .next()
-            .and_then(|element| self.chain.parse(element));
-        let vouched = self.cidrs.is_none() && !self.identities.is_empty();
-        if vouched && !self.knows_peer() {
-            let mut finding = Finding::new(Client::Unknown(Unknown::NoChain));
-            finding.peer = peer;
-            finding.elements = count(list);
-            self.limit(list, &mut finding);
-            finding.anomalies.add(Anomaly::UntrustedPeer);
-            if let Some(peer) = peer {
-                finding.client = Client::Known(peer, How::Peer);
-                finding.client_index = Some(0);
-            }
-            return finding;
-        }
-        let mut finding = self.walk(list);
+        let appended = list.iter().rposition(|b| *b == b',');
+        let peer = list
+            .get(appended.map_or(0, |comma| comma + 1)..)
+            .and_then(|element| self.chain.parse(trim(element)));
+        let by_identity = self.cidrs.is_none() && !self.identities.is_empty();
+        let mut finding = if !by_identity {
+            self.walk(list)
+        } else if !self.knows_peer() {
+            self.untrusted(list, peer.map(|peer| Client::Known(peer, How::Peer)))
+        } else if self.chain.canonical && self.hops.is_none() {
+            self.one(list.get(..appended.unwrap_or(0)).unwrap_or_default())
+                .behind_peer()
+        } else {
+            self.walk(list)
+        };
         finding.peer = peer;
         finding
     }
 
     fn at_sidecar(&self, list: Option<&[u8]>) -> Finding {
-        let list = list.filter(|list| !trim(list).is_empty());
+        let list = trim(list.unwrap_or_default());
         let peer = self.request.peer.address;
-        if !self.knows_peer() {
-            let mut finding =
-                Finding::new(Client::Unknown(Unknown::Anomaly(Anomaly::UntrustedPeer)));
+        let mut finding = if !self.knows_peer() {
+            let client = peer
+                .filter(|_| list.is_empty())
+                .map(|peer| Client::Known(peer, How::Peer));
+            self.untrusted(list, client)
+        } else {
+            let mut finding = if self.chain.canonical || list.is_empty() {
+                self.one(list)
+            } else {
+                self.walk(list)
+            };
+            finding.peer_trusted = true;
+            finding
+        };
+        finding.peer = peer;
+        finding
+    }
+
+    /// A list of a peer whose identity is not trusted: nobody vouches for any of it, but its form is judged all the same.
+    fn untrusted(&self, list: &[u8], client: Option<Client>) -> Finding {
+        let mut finding = Finding::new(Client::Unknown(Unknown::NoChain));
+        finding.elements = count(list);
+        if self.limit(list, &mut finding) {
             finding.anomalies.add(Anomaly::UntrustedPeer);
-            finding.elements = list.map_or(0, count);
-            finding.peer = peer;
-            if let (None, Some(peer)) = (list, peer) {
-                finding.client = Client::Known(peer, How::Peer);
-            }
             return finding;
         }
-        let mut finding = match list {
-            None => {
-                let mut finding = Finding::new(Client::Unknown(Unknown::NoChain));
-                finding.unknown(Anomaly::TooFewHops);
-                finding
-            }
-            Some(list) if self.chain.canonical => self.one(list),
-            Some(list) => self.walk(list),
-        };
-        finding.peer_trusted = true;
-        finding.peer = peer;
+        if finding.elements > 0
+            && from_right(list).any(|element| self.chain.parse(element).is_none())
+        {
+            finding.anomalies.add(Anomaly::Malformed);
+        }
+        finding.unknown(Anomaly::UntrustedPeer);
+        if let Some(client) = client {
+            finding.client = client;
+            finding.client_index = (finding.elements > 0).then_some(0);
+        }
         finding
     }
 
@@ -498,8 +527,8 @@ impl Judge<'_, '_> {
 
     /// Notes a list that is over a limit.
     fn limit(&self, list: &[u8], finding: &mut Finding) -> bool {
-        let over =
-            list.len() > self.chain.most_bytes || finding.elements > self.chain.most_elements;
+        let over = list.len() > self.chain.limits.bytes as usize
+            || finding.elements > self.chain.limits.elements;
         if over {
             finding.unknown(Anomaly::TooLong);
         }
@@ -518,6 +547,7 @@ impl Judge<'_, '_> {
                 finding.client = Client::Known(address, How::Canonical);
                 finding.client_index = Some(0);
             }
+            (0, _) => finding.unknown(Anomaly::TooFewHops),
             (1, None) => finding.unknown(Anomaly::Malformed),
             _ => finding.unknown(Anomaly::TooManyHops),
         }

@@ -2,6 +2,7 @@
 
 use crate::chain::Anomaly;
 use crate::config::HeaderName;
+use crate::error::ConfigError;
 use crate::net::Cidr;
 use crate::read::{Fields, Node, Path, Read, choice, whole};
 use crate::request::Position;
@@ -11,9 +12,8 @@ pub(crate) struct Forwarded {
     pub hops: Option<Hops>,
     pub cidrs: Vec<Cidr>,
     pub identities: Vec<String>,
-    pub gateway_sends: GatewaySends,
-    pub most_elements: u32,
-    pub most_bytes: u32,
+    pub gateway_sends: Option<GatewaySends>,
+    pub limits: Option<Limits>,
     pub anomalies: Vec<(Anomaly, Action)>,
     pub outbound: Outbound,
     pub client_ip_header: Option<HeaderName>,
@@ -86,18 +86,16 @@ impl Read for Forwarded {
             })
             .unwrap_or(ChainMode::Strict);
         let trust = fields.required::<Trust>("trust");
-        let gateway_sends = fields
-            .with("gatewaySends", |node| {
-                choice(
-                    node,
-                    &[
-                        ("Original", GatewaySends::Original),
-                        ("Canonical", GatewaySends::Canonical),
-                    ],
-                )
-            })
-            .unwrap_or(GatewaySends::Original);
-        let limits = fields.optional::<Limits>("limits");
+        let gateway_sends = fields.with("gatewaySends", |node| {
+            choice(
+                node,
+                &[
+                    ("Original", GatewaySends::Original),
+                    ("Canonical", GatewaySends::Canonical),
+                ],
+            )
+        });
+        let limits = fields.optional("limits");
         let anomalies = fields.with("anomalies", anomalies).unwrap_or_default();
         let outbound = fields
             .with("outbound", |node| {
@@ -114,8 +112,8 @@ impl Read for Forwarded {
             })
             .unwrap_or(Outbound::Keep);
         let client_ip_header = fields.optional("clientIpHeader");
-        let allow = fields.optional("allow").unwrap_or_default();
-        let deny = fields.optional("deny").unwrap_or_default();
+        let allow = fields.filled("allow");
+        let deny = fields.filled("deny");
         let companions = fields
             .with("companions", |node| {
                 choice(
@@ -135,8 +133,7 @@ impl Read for Forwarded {
             cidrs: trust.cidrs,
             identities: trust.identities,
             gateway_sends,
-            most_elements: limits.as_ref().map_or(32, |limits| limits.elements),
-            most_bytes: limits.as_ref().map_or(4096, |limits| limits.bytes),
+            limits,
             anomalies,
             outbound,
             client_ip_header,
@@ -160,8 +157,8 @@ impl Read for Trust {
             .iter()
             .any(|name| fields.has(name));
         let hops = fields.optional("hops");
-        let cidrs: Option<Vec<Cidr>> = fields.optional("cidrs");
-        let identities = fields.optional::<Vec<Identity>>("identities");
+        let cidrs = fields.filled("cidrs");
+        let identities = fields.filled::<Identity>("identities");
         if !named {
             fields.problem(
                 "hops",
@@ -169,27 +166,11 @@ impl Read for Trust {
                 "at least one of them",
             );
         }
-        for (name, empty) in [
-            ("cidrs", cidrs.as_ref().is_some_and(Vec::is_empty)),
-            ("identities", identities.as_ref().is_some_and(Vec::is_empty)),
-        ] {
-            if empty {
-                fields.problem(
-                    name,
-                    "an empty list",
-                    "at least one entry, or no such field",
-                );
-            }
-        }
         fields.finish();
         Some(Self {
             hops,
-            cidrs: cidrs.unwrap_or_default(),
-            identities: identities
-                .unwrap_or_default()
-                .into_iter()
-                .map(|identity| identity.0)
-                .collect(),
+            cidrs,
+            identities: identities.into_iter().map(|identity| identity.0).collect(),
         })
     }
 }
@@ -249,9 +230,18 @@ impl Read for Identity {
     }
 }
 
-struct Limits {
-    elements: u32,
-    bytes: u32,
+/// How long a chain may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub elements: u32,
+    pub bytes: u32,
+}
+
+impl Limits {
+    pub const DEFAULT: Self = Self {
+        elements: 32,
+        bytes: 4096,
+    };
 }
 
 impl Read for Limits {
@@ -259,10 +249,10 @@ impl Read for Limits {
         let mut fields = Fields::open(node)?;
         let elements = fields
             .with("elements", |node| whole(node, 1, 1000))
-            .unwrap_or(32);
+            .unwrap_or(Self::DEFAULT.elements);
         let bytes = fields
             .with("bytes", |node| whole(node, 64, 61440))
-            .unwrap_or(4096);
+            .unwrap_or(Self::DEFAULT.bytes);
         fields.finish();
         Some(Self { elements, bytes })
     }
@@ -293,100 +283,128 @@ pub(crate) fn check(
     forwarded: &Forwarded,
     position: Option<Position>,
     path: Path<'_>,
-    problems: &mut Vec<crate::ConfigError>,
+    problems: &mut Vec<ConfigError>,
 ) {
-    use crate::ConfigError as Error;
-    let trust = Path::Field(&path, "trust");
-    let range = forwarded.hops.is_some_and(|hops| hops.range);
-    if forwarded.mode == ChainMode::Envoy {
-        if !forwarded.identities.is_empty() {
-            problems.push(Error::new(
-                Path::Field(&trust, "identities"),
-                "identities in mode `Envoy`",
-                "hops or CIDRs, which are all that Envoy knows",
-            ));
-        }
-        if forwarded.hops.is_some() && !forwarded.cidrs.is_empty() {
-            problems.push(Error::new(
-                Path::Field(&trust, "cidrs"),
-                "hops and CIDRs in mode `Envoy`",
-                "one of them: Envoy takes no cross-check",
-            ));
-        }
-        if range {
-            problems.push(Error::new(
-                Path::Field(&trust, "hops"),
-                "a range in mode `Envoy`",
-                "one number",
-            ));
-        }
-        if !forwarded.anomalies.is_empty() {
-            problems.push(
-                Error::new(
-                    Path::Field(&path, "anomalies"),
-                    "actions in mode `Envoy`",
-                    "no such field: Envoy never refuses a chain",
-                )
-                .hint("mode `Strict` has anomalies"),
+    let mut refuse = |field: &str, found: &str, expected: &str, hint: &str| {
+        let problem = ConfigError::new(format_args!("{path}.{field}"), found, expected);
+        problems.push(if hint.is_empty() {
+            problem
+        } else {
+            problem.hint(hint)
+        });
+    };
+    let Forwarded {
+        mode,
+        hops,
+        cidrs,
+        identities,
+        gateway_sends,
+        ..
+    } = forwarded;
+    let range = hops.is_some_and(|hops| hops.range);
+    let canonical = *gateway_sends == Some(GatewaySends::Canonical);
+    if *mode == ChainMode::Envoy {
+        let unknown = [
+            ("trust.identities", !identities.is_empty()),
+            ("anomalies", !forwarded.anomalies.is_empty()),
+            ("limits", forwarded.limits.is_some()),
+            ("gatewaySends", gateway_sends.is_some()),
+        ];
+        for (field, _) in unknown.into_iter().filter(|(_, set)| *set) {
+            let hint = "mode `Envoy` does what Envoy does, which has no such thing";
+            refuse(
+                field,
+                "a field without effect in mode `Envoy`",
+                "no such field",
+                hint,
             );
         }
+        if hops.is_some() && !cidrs.is_empty() {
+            refuse(
+                "trust.cidrs",
+                "hops and CIDRs in mode `Envoy`",
+                "one of them",
+                "Envoy takes no cross-check",
+            );
+        }
+        if range {
+            refuse("trust.hops", "a range in mode `Envoy`", "one number", "");
+        }
         if forwarded.outbound == Outbound::Strip {
-            problems.push(Error::new(
-                Path::Field(&path, "outbound"),
+            refuse(
+                "outbound",
                 "`Strip` in mode `Envoy`",
                 "another mode of sending",
-            ));
+                "",
+            );
         }
-    } else if range && forwarded.cidrs.is_empty() && forwarded.identities.is_empty() {
-        problems.push(
-            Error::new(
-                Path::Field(&trust, "hops"),
+    } else {
+        if range && cidrs.is_empty() && identities.is_empty() {
+            let hint = "nothing else could tell which of the numbers holds for a request";
+            refuse(
+                "trust.hops",
                 "a range without `cidrs` and `identities`",
                 "one number",
-            )
-            .hint("nothing else could tell which of the numbers holds for a request"),
-        );
-    }
-    if forwarded.mode == ChainMode::Lenient
-        && matches!(forwarded.outbound, Outbound::Keep | Outbound::Append)
-    {
-        problems.push(
-            Error::new(
-                Path::Field(&path, "outbound"),
-                "a chain sent on as it came, in mode `Lenient`",
-                "`Replace`, `Truncate` or `Strip`",
-            )
-            .hint("the next hop may read ports and brackets otherwise than we do"),
-        );
-    }
-    if !forwarded.identities.is_empty()
-        && forwarded.hops.is_none()
-        && forwarded.cidrs.is_empty()
-        && forwarded.gateway_sends == GatewaySends::Original
-    {
-        problems.push(Error::new(Path::Field(&trust, "hops"), "identities alone with `gatewaySends: Original`", "hops or CIDRs too").hint("a trusted peer passes on what strangers wrote; `gatewaySends: Canonical` if it does not"));
-    }
-    if position == Some(Position::SidecarInbound)
-        && forwarded.mode != ChainMode::Envoy
-        && forwarded.identities.is_empty()
-    {
-        problems.push(
-            Error::new(
-                Path::Field(&trust, "identities"),
+                hint,
+            );
+        }
+        if !identities.is_empty() && hops.is_none() && cidrs.is_empty() && !canonical {
+            let hint = "a trusted peer passes on what strangers wrote; `gatewaySends: Canonical` if it does not";
+            refuse(
+                "trust.hops",
+                "identities alone with `gatewaySends: Original`",
+                "hops or CIDRs too",
+                hint,
+            );
+        }
+        if position == Some(Position::SidecarInbound) && identities.is_empty() {
+            let hint =
+                "a sidecar does not see its peer's address, so every chain would be untrusted";
+            refuse(
+                "trust.identities",
                 "none at a sidecar",
                 "the SPIFFE ids of the gateways in front",
-            )
-            .hint("a sidecar does not see its peer's address, so every chain would be untrusted"),
+                hint,
+            );
+        }
+        if position == Some(Position::SidecarInbound) && canonical && hops.is_some() {
+            refuse(
+                "trust.hops",
+                "hops beside `gatewaySends: Canonical`",
+                "no such field",
+                "one canonical address has no hops to count",
+            );
+        }
+        // The client stands left of the hops and is an element too; where CIDRs tell, every element may be a hop.
+        let least = hops.map_or(0, |hops| hops.min) + u32::from(cidrs.is_empty());
+        if forwarded.limits.unwrap_or(Limits::DEFAULT).elements < least {
+            refuse(
+                "limits.elements",
+                "fewer elements than the hops need",
+                &format!("at least {least}"),
+                "every request would be refused",
+            );
+        }
+    }
+    if *mode == ChainMode::Lenient
+        && matches!(forwarded.outbound, Outbound::Keep | Outbound::Append)
+    {
+        let hint = "the next hop may read ports and brackets otherwise than we do";
+        refuse(
+            "outbound",
+            "a chain sent on as it came, in mode `Lenient`",
+            "`Replace`, `Truncate` or `Strip`",
+            hint,
         );
     }
     for (index, block) in forwarded.allow.iter().enumerate() {
         if forwarded.deny.contains(block) {
-            let allow = Path::Field(&path, "allow");
-            problems.push(Error::new(
-                Path::Item(&allow, index),
-                format!("`{block}`, which `deny` holds too"),
+            refuse(
+                &format!("allow[{index}]"),
+                &format!("`{block}`, which `deny` holds too"),
                 "a block in one of the lists",
-            ));
+                "",
+            );
         }
     }
 }

@@ -189,45 +189,34 @@ impl Read for Provider {
         let mut fields = Fields::open(node)?;
         let name = fields.required_with("name", named);
         let issuer = fields.required_with("issuer", named);
-        let audiences = fields.optional::<Vec<Name>>("audiences").map(names);
-        let any = fields.optional("anyAudience").unwrap_or(false);
-        match (&audiences, any) {
-            (Some(_), true) => {
-                fields.problem("anyAudience", "`true` beside `audiences`", "one of the two");
-            }
-            (None, false) => {
-                fields
-                    .problem("audiences", "nothing", "the audiences that tokens are made for")
-                    .hint = Some("`anyAudience: true` takes every token of the issuer (RFC 8725 section 3.9 advises against it)".to_owned());
-            }
-            (Some(list), false) if list.is_empty() => {
-                fields.problem("audiences", "an empty list", "at least one audience");
-            }
-            _ => {}
+        let (listed, any) = (fields.has("audiences"), fields.has("anyAudience"));
+        let audiences = names(fields.filled("audiences"));
+        let any = fields.optional("anyAudience").unwrap_or(any);
+        if listed && any {
+            fields.problem("anyAudience", "`true` beside `audiences`", "one of the two");
+        } else if !listed && !any {
+            let problem = fields.problem(
+                "audiences",
+                "nothing",
+                "the audiences that tokens are made for",
+            );
+            problem.hint = Some("`anyAudience: true` takes every token of the issuer (RFC 8725 section 3.9 advises against it)".to_owned());
         }
-        let subjects = fields
-            .optional::<Vec<Name>>("subjects")
-            .map(names)
-            .unwrap_or_default();
-        let algorithms = fields.optional::<Vec<Algorithm>>("algorithms");
-        let keys = fields.required_with("jwks", |node| read_jwks(node, algorithms.as_deref()));
+        let subjects = names(fields.filled("subjects"));
+        let algorithms = fields.filled::<Algorithm>("algorithms");
+        let keys = fields.required_with("jwks", |node| read_jwks(node, &algorithms));
         let locations = locations(&mut fields);
         let clock_skew = fields
-            .with("clockSkew", |node| {
-                leaves::duration(node, Duration::from_secs(600))
-            })
+            .with("clockSkew", |node| leaves::duration(node, 0, 600))
             .unwrap_or(Duration::from_secs(60));
         let require_expiration = fields.optional("requireExpiration").unwrap_or(true);
         let max_lifetime = fields.with("maxLifetime", |node| {
-            leaves::duration(node, Duration::from_secs(3660 * 86400))
+            leaves::duration(node, 1, 3660 * 86400)
         });
         let max_token_bytes = fields
             .with("maxTokenBytes", |node| whole(node, 256, 65536))
             .unwrap_or(8192);
-        let types = fields
-            .optional::<Vec<Name>>("types")
-            .map(names)
-            .unwrap_or_default();
+        let types = names(fields.filled("types"));
         let claims_to_headers = fields.optional("claimsToHeaders").unwrap_or_default();
         let payload_header = fields.optional("payloadHeader");
         let token = fields
@@ -242,7 +231,7 @@ impl Read for Provider {
         Some(Self {
             name: name?,
             issuer: issuer?,
-            audiences: audiences.unwrap_or_default(),
+            audiences,
             subjects,
             keys: keys?,
             locations,
@@ -263,40 +252,37 @@ fn locations(fields: &mut Fields<'_, '_>) -> Vec<Location> {
     let given = ["fromHeaders", "fromCookies", "fromParams"]
         .iter()
         .any(|name| fields.has(name));
-    let mut locations: Vec<Location> = fields
-        .optional::<Vec<FromHeader>>("fromHeaders")
-        .into_iter()
-        .flatten()
-        .map(|from| from.0)
-        .collect();
-    locations.extend(
-        fields
-            .optional::<Vec<Name>>("fromCookies")
-            .into_iter()
-            .flatten()
-            .map(|name| Location::Cookie(name.0)),
-    );
-    locations.extend(
-        fields
-            .optional::<Vec<Name>>("fromParams")
-            .into_iter()
-            .flatten()
-            .map(|name| Location::Param(name.0)),
-    );
     if !given {
         return vec![Location::Header {
             name: "authorization".to_owned(),
             prefix: "Bearer ".to_owned(),
         }];
     }
-    if locations.is_empty() {
-        fields.problem(
-            "fromHeaders",
-            "no place for a token",
-            "at least one in `fromHeaders`, `fromCookies` or `fromParams`",
-        );
+    let headers = fields
+        .filled::<FromHeader>("fromHeaders")
+        .into_iter()
+        .map(|from| from.0);
+    let cookies = fields
+        .filled::<Token>("fromCookies")
+        .into_iter()
+        .map(|name| Location::Cookie(name.0));
+    let params = fields
+        .filled::<Name>("fromParams")
+        .into_iter()
+        .map(|name| Location::Param(name.0));
+    headers.chain(cookies).chain(params).collect()
+}
+
+/// The name of a cookie (RFC 6265 section 4.1.1).
+struct Token(String);
+
+impl Read for Token {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        match node.text().filter(|text| leaves::is_token(text)) {
+            Some(text) => Some(Self(text)),
+            None => node.refuse("the name of a cookie: letters, digits and ``!#$%&'*+-.^_`|~``"),
+        }
     }
-    locations
 }
 
 struct FromHeader(Location);
@@ -306,15 +292,14 @@ impl Read for FromHeader {
         let mut fields = Fields::open(node)?;
         let name = fields.required_with("name", leaves::source_header);
         let prefix = fields.optional::<String>("prefix").unwrap_or_default();
-        if !prefix
-            .bytes()
-            .all(|b| (0x20..0x7f).contains(&b) && b != b',')
-        {
-            fields.problem(
-                "prefix",
-                "other characters",
-                "printable ASCII without commas",
-            );
+        let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b',';
+        if !prefix.bytes().all(plain) || prefix.starts_with(' ') {
+            let expected = "printable ASCII without commas and without a space at its start";
+            fields.problem("prefix", "another text", expected);
+        }
+        if name.as_deref() == Some("cookie") {
+            fields.problem("name", "`cookie`", "another header").hint =
+                Some("`fromCookies` takes tokens out of cookies".to_owned());
         }
         fields.finish();
         Some(Self(Location::Header {
@@ -404,11 +389,23 @@ impl Read for Rule {
                 "another name: this one means that no rule matched",
             );
         }
-        let hosts = matchers(&mut fields, "hosts", host_pattern);
-        let paths = matchers(&mut fields, "paths", path_pattern);
-        let methods = matchers(&mut fields, "methods", method);
+        let hosts = fields
+            .filled::<Host>("hosts")
+            .into_iter()
+            .map(|host| host.0)
+            .collect();
+        let paths = fields
+            .filled::<PathPattern>("paths")
+            .into_iter()
+            .map(|path| path.0)
+            .collect();
+        let methods = fields
+            .filled::<Method>("methods")
+            .into_iter()
+            .map(|method| method.0)
+            .collect();
         let access = fields.required("access");
-        let providers = matchers(&mut fields, "providers", named);
+        let providers = names(fields.filled("providers"));
         let claims: Vec<ClaimTest> = fields.optional("claims").unwrap_or_default();
         let shadow = fields.with("mode", super::shadow_mode).unwrap_or(false);
         if matches!(access, Some(Access::Open | Access::Deny)) {
@@ -439,80 +436,72 @@ impl Read for Rule {
     }
 }
 
-/// Reads a list that matches anything when absent, and so may not be empty when present.
-fn matchers(
-    fields: &mut Fields<'_, '_>,
-    name: &'static str,
-    read: fn(Node<'_, '_>) -> Option<String>,
-) -> Vec<String> {
-    let list = fields.with(name, |node| {
-        let serde_json::Result::Ok(items) =
-            serde_json::from_str::<Vec<&serde_json::value::RawValue>>(node.raw.get())
-        else {
-            return node.refuse("a list");
+/// A host in lower case, or `*.` and a domain.
+struct Host(String);
+
+impl Read for Host {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let label = |label: &str| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         };
-        let mut list = Vec::with_capacity(items.len());
-        for (index, raw) in items.into_iter().enumerate() {
-            list.extend(read(Node {
-                raw,
-                path: crate::read::Path::Item(&node.path, index),
-                problems: node.problems,
-            }));
+        let good = |text: &str| match text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => text
+                .strip_prefix("*.")
+                .unwrap_or(text)
+                .split('.')
+                .all(label),
+        };
+        match node.text().filter(|text| good(text)) {
+            Some(text) => Some(Self(text.to_ascii_lowercase())),
+            None => node.refuse(
+                "a host name without a port, `*.` and a domain, or an IPv6 address in brackets",
+            ),
         }
-        Some((list, node.raw.get().contains('"')))
-    });
-    match list {
-        Some((list, some)) => {
-            if !some {
-                fields.problem(
-                    name,
-                    "an empty list",
-                    "at least one entry, or no such field, which matches all",
-                );
-            }
-            list
+    }
+}
+
+struct PathPattern(String);
+
+impl Read for PathPattern {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let good = |text: &str| {
+            let fixed = text.strip_suffix("/*").unwrap_or(text);
+            let plain =
+                !fixed.contains(['*', '?', '#']) && fixed.bytes().all(|b| b.is_ascii_graphic());
+            text == "*"
+                || (text.starts_with('/')
+                    && plain
+                    && !crate::path::Path::of(text.as_bytes()).ambiguous())
+        };
+        match node.text().filter(|text| good(text)) {
+            Some(text) => Some(Self(text)),
+            None => node.refuse_with(
+                "`/exact`, `/tree/*` or `*`",
+                "a path starts with `/`, has no query, parameters, dot segments or double slashes, and escapes what is no printable ASCII",
+            ),
         }
-        None => Vec::new(),
     }
 }
 
-fn host_pattern(node: Node<'_, '_>) -> Option<String> {
-    let good = |text: &str| {
-        let fixed = text.strip_prefix("*.").unwrap_or(text);
-        let bytes = |b: u8| b.is_ascii_alphanumeric() || b"-._[]:".contains(&b);
-        let port = !fixed.starts_with('[') && fixed.contains(':');
-        !fixed.is_empty() && fixed.bytes().all(bytes) && !port && !fixed.ends_with('.')
-    };
-    match node.text().filter(|text| good(text)) {
-        Some(text) => Some(text.to_ascii_lowercase()),
-        None => node.refuse("a host name without a port, or `*.` and a domain"),
-    }
-}
+struct Method(String);
 
-fn path_pattern(node: Node<'_, '_>) -> Option<String> {
-    let good = |text: &str| {
-        let fixed = text.strip_suffix("/*").unwrap_or(text);
-        text == "*"
-            || (text.starts_with('/')
-                && !fixed.contains(['*', '?', '#'])
-                && fixed.bytes().all(|b| b.is_ascii_graphic())
-                && !crate::path::Path::of(text.as_bytes()).ambiguous())
-    };
-    match node.text().filter(|text| good(text)) {
-        Some(text) => Some(text),
-        None => node.refuse_with(
-            "`/exact`, `/tree/*` or `*`",
-            "a path starts with `/`, has no query, no dot segments, no double slashes, and escapes what is no printable ASCII",
-        ),
-    }
-}
-
-fn method(node: Node<'_, '_>) -> Option<String> {
-    match node.text().filter(|text| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')
-    }) {
-        Some(text) => Some(text),
-        None => node.refuse("a method in upper case, as in `GET`"),
+impl Read for Method {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let upper = |b: u8| b.is_ascii_uppercase() || b == b'-';
+        match node
+            .text()
+            .filter(|text| !text.is_empty() && text.bytes().all(upper))
+        {
+            Some(text) => Some(Self(text)),
+            None => node.refuse("a method in upper case, as in `GET`"),
+        }
     }
 }
 
@@ -523,6 +512,13 @@ impl Read for ClaimTest {
         let tests = (fields.has("equals"), fields.has("contains"));
         let equals = fields.optional("equals");
         let contains = fields.optional("contains");
+        if contains == Some(Scalar::Text(String::new())) {
+            fields.problem(
+                "contains",
+                "an empty text",
+                "what the list or text must hold",
+            );
+        }
         if tests.0 == tests.1 {
             let found = if tests.0 {
                 "`equals` and `contains`"
@@ -534,6 +530,7 @@ impl Read for ClaimTest {
         fields.finish();
         match (equals, contains) {
             (Some(value), None) => Some(Self::Equals(claim?, value)),
+            (None, Some(Scalar::Text(text))) if text.is_empty() => None,
             (None, Some(value)) => Some(Self::Contains(claim?, value)),
             _ => None,
         }
@@ -547,25 +544,27 @@ impl Read for Scalar {
         }
         match serde_json::from_str::<serde_json::Value>(node.raw.get()) {
             Ok(serde_json::Value::Bool(value)) => Some(Self::Bool(value)),
-            Ok(serde_json::Value::Number(number)) => {
-                let exact = number.as_i64().map_or_else(
-                    || {
-                        number
-                            .as_f64()
-                            .is_some_and(|float| float.abs() <= LARGEST_INTEGER)
-                    },
-                    |integer| integer.unsigned_abs() <= LARGEST_INTEGER as u64,
-                );
-                if !exact {
-                    return node.refuse_with(
-                        "a number of at most 2^53",
-                        "larger integers change on their way to the proxy",
-                    );
-                }
-                Some(Self::Number(number))
-            }
+            Ok(serde_json::Value::Number(number)) => match exact(&number) {
+                Some(number) => Some(Self::Number(number)),
+                None => node.refuse_with(
+                    "a number of at most 2^53",
+                    "larger integers change on their way to the proxy",
+                ),
+            },
             _ => node.refuse("a text, a number, `true` or `false`"),
         }
+    }
+}
+
+/// A number that a double keeps, in one form however it was spelled: `1.0` is `1`.
+fn exact(number: &Number) -> Option<Number> {
+    let double = number
+        .as_f64()
+        .filter(|double| double.abs() <= LARGEST_INTEGER)?;
+    match number.as_i64() {
+        Some(whole) => (whole.unsigned_abs() <= LARGEST_INTEGER as u64).then(|| whole.into()),
+        None if double.fract() == 0.0 => Some((double as i64).into()),
+        None => Some(number.clone()),
     }
 }
 
@@ -605,18 +604,6 @@ pub(crate) fn check(
                 ));
             }
         }
-        let mut emitted: Vec<&HeaderName> = provider.payload_header.iter().collect();
-        let list = Path::Field(&here, "claimsToHeaders");
-        for (index, claim) in provider.claims_to_headers.iter().enumerate() {
-            if emitted.contains(&&claim.header) {
-                problems.push(Error::new(
-                    Path::Field(&Path::Item(&list, index), "header"),
-                    format!("`{}` again", claim.header),
-                    "a header of its own",
-                ));
-            }
-            emitted.push(&claim.header);
-        }
     }
     let rules = Path::Field(&path, "rules");
     for (index, rule) in jwt.rules.iter().enumerate() {
@@ -633,6 +620,12 @@ pub(crate) fn check(
                 format!("`{name}` again"),
                 "a name of its own",
             ));
+        }
+        let all =
+            |rule: &Rule| rule.hosts.is_empty() && rule.paths.is_empty() && rule.methods.is_empty();
+        if let Some(before) = jwt.rules.iter().take(index).position(all) {
+            let found = format!("a rule behind `rules[{before}]`, which matches everything");
+            problems.push(Error::new(here, found, "a rule that can decide"));
         }
         let list = Path::Field(&here, "providers");
         for (index, name) in rule.providers.iter().enumerate() {

@@ -22,18 +22,21 @@ impl fmt::Display for HeaderName {
 }
 
 /// Names that others own: hop-by-hop (RFC 9110 section 7.6.1), message framing, credentials, and what `forwarded` or Envoy writes itself.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 19] = [
     "authorization",
     "connection",
     "content-length",
+    "content-type",
     "cookie",
     "expect",
     "forwarded",
     "host",
     "keep-alive",
+    "location",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
+    "set-cookie",
     "te",
     "trailer",
     "transfer-encoding",
@@ -70,11 +73,7 @@ fn header_name(node: &Node<'_, '_>) -> Option<Option<String>> {
     let Some(name) = node.text() else {
         return Some(None);
     };
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    Some(
-        (!name.is_empty() && name.len() <= 128 && name.bytes().all(token))
-            .then(|| name.to_ascii_lowercase()),
-    )
+    Some((name.len() <= 128 && is_token(&name)).then(|| name.to_ascii_lowercase()))
 }
 
 /// Reads the name of a header that is only looked at.
@@ -85,8 +84,8 @@ pub(crate) fn source_header(node: Node<'_, '_>) -> Option<String> {
     }
 }
 
-/// Reads a duration such as `90s`, `5m` or `1h`, at most `most`.
-pub(crate) fn duration(node: Node<'_, '_>, most: Duration) -> Option<Duration> {
+/// Reads a duration such as `90s`, `5m` or `1h`, from `least` to `most` seconds.
+pub(crate) fn duration(node: Node<'_, '_>, least: u64, most: u64) -> Option<Duration> {
     let parsed = node.text().and_then(|text| {
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -99,15 +98,12 @@ pub(crate) fn duration(node: Node<'_, '_>, most: Duration) -> Option<Duration> {
             "d" => 86400,
             _ => return None,
         };
-        Some(Duration::from_secs(
-            digits.parse::<u64>().ok()?.checked_mul(unit)?,
-        ))
+        digits.parse::<u64>().ok()?.checked_mul(unit)
     });
-    match parsed.filter(|duration| *duration <= most) {
-        Some(duration) => Some(duration),
+    match parsed.filter(|seconds| (least..=most).contains(seconds)) {
+        Some(seconds) => Some(Duration::from_secs(seconds)),
         None => node.refuse(format!(
-            "a duration as in `90s`, `5m` or `1h`, at most `{}s`",
-            most.as_secs()
+            "a duration as in `90s`, `5m` or `1h`, from `{least}s` to `{most}s`"
         )),
     }
 }
@@ -122,4 +118,10 @@ pub(crate) fn realm(node: Node<'_, '_>) -> Option<String> {
         Some(text) => Some(text),
         None => node.refuse("1 to 128 printable ASCII characters without quotes and backslashes"),
     }
+}
+
+/// Whether a text is a token (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(token)
 }

@@ -7,7 +7,7 @@ mod jwt;
 mod leaves;
 
 pub(crate) use forwarded::{
-    Action, ChainMode, Companions, Forwarded, GatewaySends, Hops, Outbound,
+    Action, ChainMode, Companions, Forwarded, GatewaySends, Hops, Limits, Outbound,
 };
 pub(crate) use jwt::{
     Access, AmbiguousPath, Claim, ClaimTest, Encoding, Jwt, Location, Preflight, Provider, Rule,
@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use crate::error::ConfigError;
 use crate::read::{Fields, Node, Path, Read, choice};
 use crate::request::Position;
+use crate::strip::same_header;
 
 /// The group and version of the API, in this one place.
 pub const API_VERSION: &str = "policy.kyma-istio.dev/v1alpha1";
@@ -79,11 +80,12 @@ impl<'a> Document<'a> {
             raw,
             path: Path::Root,
             problems,
+            quiet: false,
         })?;
         fields.required_with("apiVersion", |node| choice(node, &[(API_VERSION, ())]));
         fields.with("kind", |node| choice(node, &[(KIND, ())]));
         // Names and labels are Kubernetes' business.
-        fields.raw("metadata");
+        fields.foreign("metadata");
         let raw_spec = fields.raw("spec");
         if raw_spec.is_none() {
             fields.problem("spec", "nothing", "the policy");
@@ -93,6 +95,7 @@ impl<'a> Document<'a> {
                 raw,
                 path: Path::Field(&Path::Root, "spec"),
                 problems: fields.problems,
+                quiet: false,
             })
         });
         fields.finish();
@@ -106,7 +109,7 @@ impl<'a> Document<'a> {
 impl Read for Spec {
     fn read(node: Node<'_, '_>) -> Option<Self> {
         let mut fields = Fields::open(node)?;
-        fields.raw("target");
+        fields.foreign("target");
         fields.optional::<String>("revision");
         let shadow = fields.with("mode", shadow_mode).unwrap_or(false);
         let position = fields
@@ -195,48 +198,74 @@ pub(crate) fn check(spec: &Spec, verify: &dyn crate::jwt::Verify, problems: &mut
     if let Some(wire) = &spec.jwt {
         jwt::check(wire, Path::Field(&path, "jwt"), verify, problems);
     }
+    check_outbound(spec, path, problems);
     check_emitted(spec, path, problems);
 }
 
-/// No two parts of a policy may write one header.
+/// A policy that leaves all of its traffic alone is a mistake.
+fn check_outbound(spec: &Spec, path: Path<'_>, problems: &mut Vec<ConfigError>) {
+    if spec.position == Some(Position::SidecarOutbound) && !spec.judge_outbound {
+        let field = Path::Field(&path, "outboundTraffic");
+        let problem = ConfigError::new(field, "`Pass` in a policy for outbound traffic", "`Judge`");
+        problems.push(problem.hint("a sidecar's own requests are left alone by default"));
+    }
+}
+
+/// No two parts of a policy may write one header, and none may write one that tokens come in.
 fn check_emitted(spec: &Spec, path: Path<'_>, problems: &mut Vec<ConfigError>) {
+    let providers = spec.jwt.iter().flat_map(|jwt| &jwt.providers);
+    let sources: Vec<&str> = providers
+        .clone()
+        .flat_map(|provider| &provider.locations)
+        .filter_map(|location| match location {
+            Location::Header { name, .. } => Some(name.as_str()),
+            Location::Cookie(_) | Location::Param(_) => None,
+        })
+        .collect();
+    // The policy's own headers, then those of one provider: of two providers only one is at work.
+    let mut own: Vec<HeaderName> = Vec::new();
+    let mut write = |own: &mut Vec<HeaderName>, name: Option<&HeaderName>, field: String| {
+        let Some(name) = name else { return };
+        let same = |other: &str| same_header(other.as_bytes(), name.as_str());
+        let found = if own.iter().any(|other| same(other.as_str())) {
+            "which another part of the policy writes"
+        } else if sources.iter().any(|source| same(source)) {
+            "which tokens come in"
+        } else {
+            own.push(name.clone());
+            return;
+        };
+        let problem = ConfigError::new(
+            format_args!("{path}.{field}"),
+            format!("`{name}`, {found}"),
+            "a header of its own",
+        );
+        problems.push(problem.hint("`-` and `_` in a header's name are one to many programs"));
+    };
     let client = spec
         .forwarded
         .as_ref()
         .and_then(|forwarded| forwarded.client_ip_header.as_ref());
-    let replies = Path::Field(&path, "replies");
-    if client.is_some() && client == spec.replies.reason_header.as_ref() {
-        problems.push(ConfigError::new(
-            Path::Field(&replies, "reasonHeader"),
-            "the header that `clientIpHeader` names",
-            "a header of its own",
-        ));
-    }
-    let own = [client, spec.replies.reason_header.as_ref()];
-    let jwt_path = Path::Field(&path, "jwt");
-    let list = Path::Field(&jwt_path, "providers");
-    for (index, provider) in spec.jwt.iter().flat_map(|jwt| &jwt.providers).enumerate() {
-        let here = Path::Item(&list, index);
-        let claims = Path::Field(&here, "claimsToHeaders");
+    write(&mut own, client, "forwarded.clientIpHeader".to_owned());
+    write(
+        &mut own,
+        spec.replies.reason_header.as_ref(),
+        "replies.reasonHeader".to_owned(),
+    );
+    for (index, provider) in providers.enumerate() {
+        let mut all = own.clone();
+        let here = format!("jwt.providers[{index}]");
+        write(
+            &mut all,
+            provider.payload_header.as_ref(),
+            format!("{here}.payloadHeader"),
+        );
         for (index, claim) in provider.claims_to_headers.iter().enumerate() {
-            if own.contains(&Some(&claim.header)) {
-                let item = Path::Item(&claims, index);
-                problems.push(ConfigError::new(
-                    Path::Field(&item, "header"),
-                    format!(
-                        "`{}`, which another part of the policy writes",
-                        claim.header
-                    ),
-                    "a header of its own",
-                ));
-            }
-        }
-        if provider.payload_header.is_some() && own.contains(&provider.payload_header.as_ref()) {
-            problems.push(ConfigError::new(
-                Path::Field(&here, "payloadHeader"),
-                "a header that another part of the policy writes",
-                "a header of its own",
-            ));
+            write(
+                &mut all,
+                Some(&claim.header),
+                format!("{here}.claimsToHeaders[{index}].header"),
+            );
         }
     }
 }

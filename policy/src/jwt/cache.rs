@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 
 use super::token::Claims;
 use crate::decision::Edit;
+use crate::fingerprint::Fingerprint;
 
 /// A verified token and what follows from it.
 #[derive(Debug)]
@@ -21,13 +22,15 @@ pub(crate) struct Verified {
     pub edits: Vec<Edit>,
 }
 
-/// A bounded memory of verified tokens, owned by whoever calls [`crate::Policy::decide`] and dropped with the policy: other keys are another policy.
+/// A bounded memory of verified tokens, owned by whoever calls [`crate::Policy::decide`].
 #[derive(Debug)]
 pub struct VerifiedTokens {
     /// Pairs of slots; a token has its place in one pair, the one used longer ago makes room.
     slots: Vec<Slot>,
     pairs: u64,
     hasher: FixedState,
+    /// Whose tokens these are: other keys or audiences are another policy.
+    owner: Option<Fingerprint>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +52,14 @@ impl VerifiedTokens {
                 .collect(),
             pairs: pairs as u64,
             hasher: FixedState::with_seed(seed),
+            owner: None,
+        }
+    }
+
+    /// Forgets everything that another policy verified.
+    pub(crate) fn belong_to(&mut self, policy: Fingerprint) {
+        if self.owner.replace(policy) != Some(policy) {
+            self.slots.fill_with(Slot::default);
         }
     }
 

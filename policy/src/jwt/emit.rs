@@ -53,7 +53,7 @@ fn plain(claim: &Json) -> Option<String> {
         Json::List(items) => {
             let items = items.iter().map(|item| match item {
                 Json::List(_) | Json::Object(_) => None,
-                scalar => plain(scalar).filter(|text| !text.contains(',') && !text.is_empty()),
+                scalar => plain(scalar).filter(|text| !text.contains(',') && is_header_value(text)),
             });
             items
                 .collect::<Option<Vec<_>>>()

@@ -6,16 +6,16 @@ use serde_json::value::RawValue;
 
 use super::key::{Key, KeyMaterial};
 use super::verify::Algorithm;
-use crate::read::{Fields, Node, Path};
+use crate::read::{Fields, Node};
 
 /// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
 const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// Reads a JWK Set given as an object or as its text. With `algorithms`, keys for others are left out.
+/// Reads a JWK Set given as an object or as its text. With `algorithms`, keys for others are left out. Messages never copy what stands there: it could be a private key.
 ///
 /// Keys that are not for signatures or of a kind not known here are left out too (RFC 7517 section 5): identity providers publish such keys beside the ones
 /// that matter. What is left must be at least one key, and no `kid` may stand twice.
-pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: Option<&[Algorithm]>) -> Option<Vec<Key>> {
+pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<Vec<Key>> {
     let text;
     let raw = if node.is_text() {
         text = node.text()?;
@@ -41,39 +41,31 @@ pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: Option<&[Algorithm]>) ->
         raw,
         path,
         problems: node.problems,
+        quiet: true,
     })?;
     let keys = fields.required_with("keys", |node| {
-        let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(node.raw.get()) else {
-            return node.refuse("a list of keys");
-        };
-        let mut keys: Vec<Key> = Vec::new();
-        for (index, raw) in items.into_iter().enumerate() {
-            let path = Path::Item(&node.path, index);
-            let key = read_key(
-                Node {
-                    raw,
-                    path,
-                    problems: node.problems,
-                },
-                algorithms,
-            );
-            let Some(key) = key else { continue };
-            if let Some(id) = &key.id
-                && keys.iter().any(|other| other.id.as_ref() == Some(id))
-            {
-                let path = Path::Field(&path, "kid");
-                node.problems.push(crate::ConfigError::new(
-                    path,
-                    format!("`{id}` again"),
-                    "a kid of its own",
-                ));
-            }
-            keys.push(key);
-        }
-        Some(keys)
+        // A key that is left out is an item too, so that one bad key hides no other.
+        node.items(|node| Some(read_key(node, algorithms)))
     });
     // Other members of the set are allowed by RFC 7517 section 5.
-    let keys = keys?;
+    let keys: Vec<(usize, Key)> = (0..)
+        .zip(keys?)
+        .filter_map(|(index, key)| Some((index, key?)))
+        .collect();
+    for (place, (index, key)) in keys.iter().enumerate() {
+        if let Some(id) = &key.id
+            && keys
+                .iter()
+                .take(place)
+                .any(|(_, other)| other.id.as_ref() == Some(id))
+        {
+            fields.problem(
+                &format!("keys[{index}].kid"),
+                format!("`{id}` again"),
+                "a kid of its own",
+            );
+        }
+    }
     if keys.is_empty() && fields.problems.len() == before {
         fields.problem(
             "keys",
@@ -81,11 +73,11 @@ pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: Option<&[Algorithm]>) ->
             "at least one public key for an algorithm in use",
         );
     }
-    Some(keys)
+    Some(keys.into_iter().map(|(_, key)| key).collect())
 }
 
 /// `None` when the key was refused, or is for something else.
-fn read_key(node: Node<'_, '_>, algorithms: Option<&[Algorithm]>) -> Option<Key> {
+fn read_key(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<Key> {
     let mut jwk = Fields::open(node)?;
     if let Some(secret) = SECRET.iter().find(|name| jwk.has(name)) {
         jwk.problem(secret, "a private or symmetric key", "a public key only")
@@ -130,7 +122,7 @@ fn read_key(node: Node<'_, '_>, algorithms: Option<&[Algorithm]>) -> Option<Key>
         );
         return None;
     }
-    if algorithms.is_some_and(|allowed| !allowed.contains(&algorithm)) {
+    if !algorithms.is_empty() && !algorithms.contains(&algorithm) {
         return None;
     }
     let material = match algorithm {
@@ -153,10 +145,9 @@ fn read_key(node: Node<'_, '_>, algorithms: Option<&[Algorithm]>) -> Option<Key>
 }
 
 /// An RSA key without `alg` is pinned to the provider's one RSA algorithm, else to RS256.
-fn rsa_algorithm(algorithms: Option<&[Algorithm]>) -> Algorithm {
+fn rsa_algorithm(algorithms: &[Algorithm]) -> Algorithm {
     use Algorithm::{Ps256, Rs256, Rs384, Rs512};
     let mut rsa = algorithms
-        .unwrap_or_default()
         .iter()
         .filter(|algorithm| matches!(algorithm, Rs256 | Rs384 | Rs512 | Ps256));
     match (rsa.next(), rsa.next()) {

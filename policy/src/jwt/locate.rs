@@ -57,8 +57,9 @@ impl<'r> Located<'r> {
                     }
                 }
                 Location::Param(name) => {
-                    for (_, value) in parameters(request)
-                        .filter(|(parameter, _)| unescaped(parameter).as_ref() == name.as_bytes())
+                    for (_, value) in pairs(request)
+                        .map(parameter)
+                        .filter(|(parameter, _)| *unescaped(parameter) == *name.as_bytes())
                     {
                         found.add(Some(unescaped(value)), bit);
                     }
@@ -90,7 +91,8 @@ fn after_prefix<'r>(part: &'r [u8], prefix: &str) -> Option<&'r [u8]> {
         return part.strip_prefix(prefix.as_bytes());
     };
     let (start, rest) = part.split_at_checked(scheme.len())?;
-    let ends = rest.is_empty() || rest.starts_with(b" ");
+    // A tab is wrong there, and some programs take it for a space.
+    let ends = matches!(rest.first(), None | Some(b' ' | b'\t'));
     (ends && start.eq_ignore_ascii_case(scheme.as_bytes())).then(|| rest.trim_ascii_start())
 }
 
@@ -112,22 +114,24 @@ fn unquoted(value: &[u8]) -> &[u8] {
         .unwrap_or(value)
 }
 
-/// The parameters of the query, as they stand.
-fn parameters<'r>(request: &Request<'r>) -> impl Iterator<Item = (&'r [u8], &'r [u8])> {
+/// The pairs of the query, as they stand.
+fn pairs<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r [u8]> {
     let target = request.first(":path").unwrap_or_default();
     let target = target.split(|b| *b == b'#').next().unwrap_or_default();
-    let query = target
-        .iter()
-        .position(|b| *b == b'?')
+    let mark = target.iter().position(|b| *b == b'?');
+    let query = mark
         .and_then(|mark| target.get(mark + 1..))
         .unwrap_or_default();
-    query.split(|b| *b == b'&').map(|pair| {
-        let equals = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
-        (
-            pair.get(..equals).unwrap_or(pair),
-            pair.get(equals + 1..).unwrap_or_default(),
-        )
-    })
+    query.split(|b| *b == b'&')
+}
+
+/// A pair's name and value, as they stand.
+fn parameter(pair: &[u8]) -> (&[u8], &[u8]) {
+    let equals = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
+    (
+        pair.get(..equals).unwrap_or(pair),
+        pair.get(equals + 1..).unwrap_or_default(),
+    )
 }
 
 /// A part of a form-encoded query in plain bytes; broken escapes stay as they are.
@@ -154,57 +158,71 @@ fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// The edits that take a token out of the places where it was found.
+/// The edits that take every copy of a token out of the places where tokens may stand.
 pub(crate) fn remove(
     request: &Request<'_>,
     locations: &[Location],
-    places: u64,
+    token: &[u8],
     edits: &mut Vec<Edit>,
 ) {
-    for (place, location) in locations.iter().enumerate() {
-        if places & (1 << place) == 0 {
-            continue;
+    let holds = |place: usize| matches!(Located::find(request, locations, 1 << place), Located::One { token: found, .. } if *found == *token);
+    let holding: Vec<&Location> = locations
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| holds(*place))
+        .map(|(_, location)| location)
+        .collect();
+    for location in &holding {
+        if let Location::Header { name, .. } = location {
+            edits.push(Edit::remove(name.as_str()));
         }
-        match location {
-            Location::Header { name, .. } => edits.push(Edit::remove(name.as_str())),
-            Location::Cookie(name) => {
-                let left: Vec<&[u8]> = request
-                    .all("cookie")
-                    .flat_map(|value| value.split(|b| *b == b';').map(<[u8]>::trim_ascii))
-                    .filter(|pair| cookies(pair).all(|(cookie, _)| cookie != name.as_bytes()))
-                    .collect();
-                edits.push(if left.is_empty() {
-                    Edit::remove("cookie")
-                } else {
-                    Edit::set("cookie", left.join(&b"; "[..]))
-                });
-            }
-            Location::Param(name) => {
-                let left: Vec<Vec<u8>> = parameters(request)
-                    .filter(|(parameter, _)| unescaped(parameter).as_ref() != name.as_bytes())
-                    .map(|(parameter, value)| {
-                        if value.is_empty() {
-                            parameter.to_vec()
-                        } else {
-                            [parameter, value].join(&b'=')
-                        }
-                    })
-                    .collect();
-                let target = request.first(":path").unwrap_or_default();
-                let path = target
-                    .split(|b| matches!(b, b'?' | b'#'))
-                    .next()
-                    .unwrap_or_default();
-                let left = left.join(&b'&');
-                edits.push(Edit::set(
-                    ":path",
-                    if left.is_empty() {
-                        path.to_vec()
-                    } else {
-                        [path, &left].join(&b'?')
-                    },
-                ));
-            }
-        }
+    }
+    let is_cookie = |name: &[u8]| {
+        holding
+            .iter()
+            .any(|location| matches!(location, Location::Cookie(known) if known.as_bytes() == name))
+    };
+    if holding
+        .iter()
+        .any(|location| matches!(location, Location::Cookie(_)))
+    {
+        let pairs = request
+            .all("cookie")
+            .flat_map(|value| value.split(|b| *b == b';').map(<[u8]>::trim_ascii));
+        let left: Vec<&[u8]> = pairs
+            .filter(|pair| cookies(pair).all(|(name, _)| !is_cookie(name)))
+            .collect();
+        edits.push(if left.is_empty() {
+            Edit::remove("cookie")
+        } else {
+            Edit::set("cookie", left.join(&b"; "[..]))
+        });
+    }
+    let is_param = |name: &[u8]| {
+        holding
+            .iter()
+            .any(|location| matches!(location, Location::Param(known) if known.as_bytes() == name))
+    };
+    if holding
+        .iter()
+        .any(|location| matches!(location, Location::Param(_)))
+    {
+        let left: Vec<&[u8]> = pairs(request)
+            .filter(|pair| !is_param(&unescaped(parameter(pair).0)))
+            .collect();
+        let target = request.first(":path").unwrap_or_default();
+        let path = target
+            .split(|b| matches!(b, b'?' | b'#'))
+            .next()
+            .unwrap_or_default();
+        let left = left.join(&b'&');
+        edits.push(Edit::set(
+            ":path",
+            if left.is_empty() {
+                path.to_vec()
+            } else {
+                [path, &left].join(&b'?')
+            },
+        ));
     }
 }
