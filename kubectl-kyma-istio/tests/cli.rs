@@ -210,7 +210,11 @@ fn a_position_that_nobody_can_tell_is_null() {
         let request = ["--request", "-", "-o", "json"];
         let request_text =
             r#"{"position": null, "headers": [["x-forwarded-for", "203.0.113.9, 192.0.2.5"]]}"#;
-        let answer = plugin(&detect, &[&fixed, &request, flags].concat(), request_text);
+        let answer = plugin(
+            &detect,
+            &[&fixed[..], &request, flags].concat(),
+            request_text,
+        );
         serde_json::from_str::<serde_json::Value>(&answer.stdout).expect("an answer in JSON")
     };
     let answer = simulate("native", &[]);

@@ -198,7 +198,7 @@ fn prepare(suite: &Suite, now: u64) -> Vec<Prepared<'_>> {
                 .ready(case, &mut mint, now)
                 .unwrap_or_else(|error| panic!("{}: {}: {error}", suite.path.display(), case.name));
             let spec = suite.spec(case).unwrap();
-            let position = case.position;
+            let position = case.position.expect("a case for Envoy says where it stands");
             // As `deploy` sets it: one number for Envoy and for us where there is one.
             let hops = spec
                 .pointer("/forwarded/trust/hops")
