@@ -223,7 +223,7 @@ fn a_position_that_nobody_can_tell_is_null() {
         (&"PositionUnknown".into(), &serde_json::Value::Null)
     );
     // A flag wins over the file, as everywhere.
-    let answer = simulate("native", &["--position", "gateway"]);
+    let answer = simulate("native", &["--position", "Gateway"]);
     assert_eq!(
         (&answer["client"], &answer["position"]),
         (&"203.0.113.9".into(), &"Gateway".into())

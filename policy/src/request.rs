@@ -16,6 +16,11 @@ pub enum Position {
 }
 
 impl Position {
+    /// Whether a node id is one that [`Position::detect`] can use.
+    pub fn is_known(node_id: &[u8]) -> bool {
+        node_id.starts_with(b"router~") || node_id.starts_with(b"sidecar~")
+    }
+
     /// From Istio's node id (`router~…` or `sidecar~…`) and `xds.listener_direction` (1 inbound, 2 outbound). `None` when they don't tell.
     pub fn detect(node_id: &[u8], direction: Option<i64>) -> Option<Self> {
         let kind = node_id.split(|b| *b == b'~').next()?;

@@ -116,11 +116,14 @@ pub(crate) fn log_level() -> u32 {
     if status == 0 { level } else { u32::MAX }
 }
 
-/// The time since 1970.
+/// The time since 1970. Nothing, which is also what a host leaves that writes no answer, is no time: it would revive every expired token.
 pub(crate) fn now() -> Result<Duration, Status> {
     let mut nanoseconds = 0;
     // SAFETY: the host writes one u64.
     Status::of(unsafe { host::proxy_get_current_time_nanoseconds(&mut nanoseconds) })?;
+    if nanoseconds == 0 {
+        return Err(Status::INVALID_ANSWER);
+    }
     Ok(Duration::from_nanos(nanoseconds))
 }
 

@@ -80,11 +80,15 @@ impl Running {
             Some(node) => node,
             None => {
                 let id = abi::property("xds\0node\0id")?.unwrap_or_default();
+                // What tells nothing is not kept: the next stream may learn more.
+                if !Position::is_known(&id) {
+                    return Ok(None);
+                }
                 self.node.get_or_init(|| id)
             }
         };
-        if node.starts_with(b"router~") {
-            return Ok(Position::detect(node, None));
+        if let Some(position) = Position::detect(node, None) {
+            return Ok(Some(position));
         }
         let direction = abi::property("xds\0listener_direction")?;
         let direction = direction
@@ -95,14 +99,14 @@ impl Running {
 
     /// The one place where a decision becomes calls into the host.
     fn apply(&self, decision: &Decision) -> Result<Action, Status> {
-        if self.tracing.get() {
-            self.trace(decision);
-        }
         for edit in &decision.edits {
             match edit {
                 Edit::Remove(name) => abi::remove_header(name)?,
                 Edit::Set(name, value) => abi::set_header(name, value)?,
             }
+        }
+        if self.tracing.get() {
+            self.trace(decision);
         }
         if let Some(reason) = decision.shadow {
             self.metrics.shadow(reason);

@@ -23,7 +23,7 @@ pub fn run(
     match command {
         Command::Version { output } => Ok(version::run(output.form)),
         Command::Filter(Filter::Validate(arguments)) => validate::run(&arguments, stdin),
-        Command::Filter(Filter::Schema) => schema::run(),
+        Command::Filter(Filter::Schema) => Ok(schema::run()),
         Command::Filter(Filter::Simulate(arguments)) => simulate::run(&arguments, stdin, printer),
         Command::Filter(Filter::Test(arguments)) => test::run(&arguments, printer),
     }

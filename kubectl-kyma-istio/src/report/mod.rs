@@ -40,10 +40,6 @@ pub enum ReportForm {
 #[serde(untagged)]
 pub enum Body {
     Validation(Validation),
-    #[expect(
-        dead_code,
-        reason = "`filter schema` makes it once `policy::schema()` is there"
-    )]
     Schema(Value),
     Simulation(Box<Simulation>),
     Batch(Batch),

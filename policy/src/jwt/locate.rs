@@ -29,18 +29,17 @@ impl<'r> Located<'r> {
             match location {
                 Location::Header { name, prefix } => {
                     // A line with another credential beside a token's is as much of a second opinion as a part behind a comma.
-                    let parts = || {
-                        request
-                            .all(name)
-                            .flat_map(|value| value.split(|b| *b == b','))
-                            .map(<[u8]>::trim_ascii)
-                    };
-                    if parts().any(|part| {
-                        after_prefix(part, prefix).is_some_and(|token| !token.is_empty())
-                    }) {
-                        parts().for_each(|part| {
-                            found.add(after_prefix(part, prefix).map(Cow::Borrowed), bit)
-                        });
+                    let (mut here, mut other) = (Self::Nothing, false);
+                    for part in request.all(name).flat_map(parts) {
+                        match after_prefix(part.trim_ascii(), prefix) {
+                            Some(token) => here.add(Some(Cow::Borrowed(token)), bit),
+                            None => other = true,
+                        }
+                    }
+                    match here {
+                        Self::Nothing => {}
+                        Self::One { token, .. } if !other => found.add(Some(token), bit),
+                        _ => found.add(None, bit),
                     }
                 }
                 Location::Cookie(name) => {
@@ -83,6 +82,18 @@ impl<'r> Located<'r> {
             _ => Self::Several,
         };
     }
+}
+
+/// The parts of a list. Most values are none, and are told by the fastest search there is.
+fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (whole, list) = if value.contains(&b',') {
+        (None, Some(value))
+    } else {
+        (Some(value), None)
+    };
+    whole
+        .into_iter()
+        .chain(list.into_iter().flat_map(|list| list.split(|b| *b == b',')))
 }
 
 /// What follows the prefix. A scheme (a prefix that ends in a space) is compared without case and may be followed by more spaces (RFC 9110 section 11.4).
