@@ -134,50 +134,6 @@ const POWER: &[Excused] = &[
     },
 ];
 
-/// Detectable; each waits for a change of the filter.
-const FINDINGS: &[Excused] = &[
-    Excused {
-        call: "proxy_get_current_time_nanoseconds",
-        behaviour: "Ignore",
-        phases: &[Phase::Requests, Phase::Life],
-        harm: Harm::Allowed,
-        requests: &["an expired token"],
-        why: "a clock that was never written reads as 1970, when no token had expired: `abi::now` should answer INVALID_ANSWER for 0",
-    },
-    Excused {
-        call: "proxy_get_current_time_nanoseconds",
-        behaviour: "Ignore",
-        phases: &[Phase::Requests, Phase::Life],
-        harm: Harm::Forged,
-        requests: &["an expired token"],
-        why: "as above",
-    },
-    Excused {
-        call: "proxy_get_current_time_nanoseconds",
-        behaviour: "Lie(Number(0))",
-        phases: &[Phase::Requests, Phase::Life],
-        harm: Harm::Allowed,
-        requests: &["an expired token"],
-        why: "as above",
-    },
-    Excused {
-        call: "proxy_get_current_time_nanoseconds",
-        behaviour: "Lie(Number(0))",
-        phases: &[Phase::Requests, Phase::Life],
-        harm: Harm::Forged,
-        requests: &["an expired token"],
-        why: "as above",
-    },
-    Excused {
-        call: "proxy_get_property",
-        behaviour: "",
-        phases: &[Phase::After],
-        harm: Harm::Unrecovered,
-        requests: &[],
-        why: "one bad answer about the node id is kept for good and refuses every request with PositionUnknown: `Running::position` should keep only a node id that names a router or a sidecar",
-    },
-];
-
 /// `sidecar~`.
 const SIDECAR: &str = "Lie(Bytes([115, 105, 100, 101, 99, 97, 114, 126]))";
 const FORGED_SIGNATURES: &[&str] = &["a forged RSA signature", "a changed payload"];
@@ -614,7 +570,7 @@ impl Tally {
 
     /// What is not excused, and excuses that excuse nothing.
     fn wrong(&self) -> Vec<String> {
-        let entries = || POWER.iter().chain(FINDINGS);
+        let entries = || POWER.iter();
         let violations = self
             .violations
             .iter()
