@@ -3,6 +3,7 @@
 //! What the filter is handed is observed too: each request goes through a listener without the filter first, and what the upstream gets there is what the case's expectations are differences from.
 
 #![allow(
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test stops at its first failure"
@@ -198,7 +199,9 @@ fn prepare(suite: &Suite, now: u64) -> Vec<Prepared<'_>> {
                 .ready(case, &mut mint, now)
                 .unwrap_or_else(|error| panic!("{}: {}: {error}", suite.path.display(), case.name));
             let spec = suite.spec(case).unwrap();
-            let position = case.position.expect("a case for Envoy says where it stands");
+            let position = case
+                .position
+                .expect("a case for Envoy says where it stands");
             // As `deploy` sets it: one number for Envoy and for us where there is one.
             let hops = spec
                 .pointer("/forwarded/trust/hops")
