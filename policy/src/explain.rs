@@ -125,7 +125,11 @@ impl Decision {
                 crate::Position::SidecarInbound => "SidecarInbound",
                 crate::Position::SidecarOutbound => "SidecarOutbound",
             }),
-            edits: self.edits.iter().map(explain_edit).collect(),
+            edits: self
+                .edits
+                .iter()
+                .map(|edit| explain_edit(edit, policy))
+                .collect(),
         }
     }
 }
@@ -140,12 +144,15 @@ const fn how_found(how: How) -> &'static str {
     }
 }
 
-fn explain_edit(edit: &Edit) -> ExplainedEdit {
+fn explain_edit(edit: &Edit, policy: &Policy) -> ExplainedEdit {
     match edit {
         Edit::Remove(name) => ExplainedEdit::Remove(name.to_string()),
         // What is left after a token was taken out may hold other secrets.
         Edit::Set(name, _) if matches!(&**name, "cookie" | ":path") => {
             ExplainedEdit::Set(name.to_string(), "<without the token>".to_owned())
+        }
+        Edit::Set(name, _) if policy.hides(name) => {
+            ExplainedEdit::Set(name.to_string(), "<the token's payload>".to_owned())
         }
         Edit::Set(name, value) => ExplainedEdit::Set(
             name.to_string(),

@@ -100,6 +100,7 @@ impl Policy {
     pub fn needs(&self) -> Needs {
         let mut needs = Needs {
             position: self.position.is_none(),
+            time: self.tokens.is_some(),
             identity: false,
             address: false,
             tls: false,
@@ -108,6 +109,18 @@ impl Policy {
             forwarded.add_needs(self.position, &mut needs);
         }
         needs
+    }
+
+    /// Whether traffic at this position is left alone: nothing of such a request has to be read. `position` is [`Request::position`].
+    pub fn passes(&self, position: Option<Position>) -> bool {
+        self.position.or(position) == Some(Position::SidecarOutbound) && !self.judge_outbound
+    }
+
+    /// Whether a header carries a token's payload, which is nobody's business but the next hop's.
+    pub(crate) fn hides(&self, header: &str) -> bool {
+        self.tokens
+            .as_ref()
+            .is_some_and(|tokens| tokens.carries_payload(header))
     }
 
     /// Decides about one request. It can't fail: what can't be judged is refused.
@@ -122,7 +135,7 @@ impl Policy {
             ..Trace::default()
         };
         let untouched = Client::Unknown(Unknown::NotJudged);
-        if trace.position == Some(Position::SidecarOutbound) && !self.judge_outbound {
+        if self.passes(request.position) {
             trace.passed = true;
             return Decision::allow(untouched, trace);
         }

@@ -88,6 +88,8 @@ impl<'a> Request<'a> {
 pub struct Needs {
     /// [`Request::position`].
     pub position: bool,
+    /// [`Request::now`].
+    pub time: bool,
     /// [`Peer::identity`].
     pub identity: bool,
     /// [`Peer::address`].

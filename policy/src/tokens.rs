@@ -129,6 +129,14 @@ impl Tokens {
         }
     }
 
+    pub fn carries_payload(&self, header: &str) -> bool {
+        let mut names = self
+            .providers
+            .iter()
+            .filter_map(|provider| provider.payload_header.as_ref());
+        names.any(|name| name.as_str() == header)
+    }
+
     pub fn provider_name(&self, index: usize) -> Option<&str> {
         self.providers
             .get(index)

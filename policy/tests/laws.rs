@@ -22,11 +22,17 @@ use proptest::sample::{Index, select, subsequence};
 use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
 
+/// The same cases in every run; `KYMA_ISTIO_SOAK` makes it many others.
 fn config(cases: u32) -> Config {
+    let soak = std::env::var_os("KYMA_ISTIO_SOAK").is_some();
     Config {
-        cases,
+        cases: if soak { cases * 100 } else { cases },
         failure_persistence: None,
-        rng_seed: RngSeed::Fixed(7),
+        rng_seed: if soak {
+            RngSeed::Random
+        } else {
+            RngSeed::Fixed(7)
+        },
         max_shrink_iters: 2000,
         ..Config::default()
     }

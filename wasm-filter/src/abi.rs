@@ -17,7 +17,10 @@ pub(crate) struct Status(u32);
 
 impl Status {
     pub const NOT_FOUND: Self = Self(1);
+    /// The host's answer was not what the ABI says. Not of the ABI.
     const INVALID_ANSWER: Self = Self(u32::MAX);
+    /// The host called in while a call was under way. Not of the ABI.
+    pub const BUSY: Self = Self(u32::MAX - 1);
 
     fn of(status: u32) -> Result<(), Self> {
         if status == 0 {

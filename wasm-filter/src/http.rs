@@ -1,6 +1,7 @@
 //! One request: read → decide → apply.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use policy::{Decision, Edit, Outcome, Peer, Position, Reason, Reply, Request};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -31,7 +32,8 @@ impl HttpContext for Http {
         let done = running
             .read_and_decide()
             .and_then(|decision| running.apply(&decision));
-        done.unwrap_or_else(|_| {
+        done.unwrap_or_else(|status| {
+            running.report(status);
             running.metrics.deny(Reason::RequestUnreadable);
             refuse(
                 Reason::RequestUnreadable,
@@ -43,8 +45,26 @@ impl HttpContext for Http {
 
 impl Running {
     fn read_and_decide(&self) -> Result<Decision, Status> {
+        let position = if self.needs.position {
+            self.position()?
+        } else {
+            None
+        };
+        // One thread, and no call from here comes back.
+        let mut known = self.known.try_borrow_mut().map_err(|_| Status::BUSY)?;
+        let mut decide =
+            |request: &Request<'_>| self.policy.decide(request, &mut known, &self.signatures);
+        let bare = Request {
+            headers: &[],
+            peer: Peer::default(),
+            position,
+            tls: false,
+            now: Duration::ZERO,
+        };
+        if self.policy.passes(position) {
+            return Ok(decide(&bare));
+        }
         let buffer = abi::request_headers()?;
-        let headers = abi::pairs(&buffer)?;
         let read = |needed: bool, path: &str| {
             if needed {
                 abi::property(path)
@@ -55,23 +75,32 @@ impl Running {
         let identity = read(self.needs.identity, "connection\0uri_san_peer_certificate")?;
         let source = read(self.needs.address, "source\0address")?;
         let tls = read(self.needs.tls, "connection\0tls_version")?;
-        let request = Request {
-            headers: &headers,
+        Ok(decide(&Request {
+            headers: &abi::pairs(&buffer)?,
             peer: Peer {
                 address: source.as_deref().and_then(Peer::address_of),
                 identity: identity.as_deref().filter(|identity| !identity.is_empty()),
             },
-            position: if self.needs.position {
-                self.position()?
-            } else {
-                None
-            },
             tls: tls.is_some_and(|version| !version.is_empty()),
-            now: abi::now()?,
-        };
-        // One thread, and no call from here comes back.
-        let mut known = self.known.try_borrow_mut().map_err(|_| Status::NOT_FOUND)?;
-        Ok(self.policy.decide(&request, &mut known, &self.signatures))
+            now: if self.needs.time {
+                abi::now()?
+            } else {
+                Duration::ZERO
+            },
+            ..bare
+        }))
+    }
+
+    /// Says once per tick that the host failed; refusals for it are counted.
+    fn report(&self, status: Status) {
+        if !self.warned.replace(true) {
+            abi::log(
+                level::WARN,
+                &format!(
+                    "header policy: a host call failed with {status:?}; the request is refused"
+                ),
+            );
+        }
     }
 
     /// Where this stream's listener stands, from Istio's node id and the listener's direction.

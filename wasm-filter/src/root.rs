@@ -36,6 +36,8 @@ pub(crate) struct Running {
     pub metrics: Metrics,
     /// Istio's node id, read with the first request that needs it: a process has one.
     pub node: OnceCell<Vec<u8>>,
+    /// Whether a failing host was reported since the last tick.
+    pub warned: Cell<bool>,
     /// Whether the proxy logs at trace level; looked up on tick.
     pub tracing: Cell<bool>,
 }
@@ -85,6 +87,7 @@ impl RootContext for Root {
             running
                 .metrics
                 .assert_running(&running.policy.fingerprint());
+            running.warned.set(false);
             running.tracing.set(abi::log_level() == level::TRACE);
         }
     }
@@ -114,6 +117,7 @@ impl Root {
             known: RefCell::new(VerifiedTokens::new(TOKENS, seed)),
             metrics: Metrics::new(&plugin),
             node: OnceCell::new(),
+            warned: Cell::new(false),
             tracing: Cell::new(abi::log_level() == level::TRACE),
             policy,
         };
@@ -134,5 +138,6 @@ impl Root {
 pub(crate) mod level {
     pub const TRACE: u32 = 0;
     pub const INFO: u32 = 2;
+    pub const WARN: u32 = 3;
     pub const ERROR: u32 = 4;
 }

@@ -448,7 +448,13 @@ impl Judge<'_, '_> {
         // The last element was appended by this Envoy. Without a list there was no address to append (a Unix socket).
         let Some(list) = list else {
             let mut finding = Finding::new(Client::Unknown(Unknown::NoChain));
-            finding.unknown(Anomaly::UntrustedPeer);
+            let by_place = self.cidrs.is_none() && self.identities.is_empty();
+            let due = by_place && self.hops.is_some_and(|hops| hops.min > 0);
+            finding.unknown(if due {
+                Anomaly::TooFewHops
+            } else {
+                Anomaly::UntrustedPeer
+            });
             return finding;
         };
         let appended = list.iter().rposition(|b| *b == b',');

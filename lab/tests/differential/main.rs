@@ -1,0 +1,52 @@
+//! What Envoy itself computes against what our engine decides, live: random chains in mode `Envoy`, and tokens against Envoy's own jwt_authn.
+//!
+//! Seeds are fixed, so a run repeats the one before. `KYMA_ISTIO_SOAK=1` asks for many times more of both.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops at its first failure, and tells how much it compared"
+)]
+
+mod chain;
+mod chains;
+mod differences;
+mod forge;
+mod random;
+mod tokens;
+
+use std::process::Command;
+
+use lab::repository;
+use policy::Policy;
+use serde_json::Value;
+use signature::Software;
+
+/// As many cases as asked for: the first number in the normal run, the second in a soak.
+fn amount(normal: usize, soak: usize) -> usize {
+    match std::env::var_os("KYMA_ISTIO_SOAK") {
+        Some(_) => soak,
+        None => normal,
+    }
+}
+
+/// Envoys to compare with, the default first, the oldest supported last.
+fn versions() -> Vec<String> {
+    let list = Command::new(repository().join("scripts/envoy.sh"))
+        .arg("--list")
+        .output()
+        .unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    list.lines().map(str::to_owned).collect()
+}
+
+/// A policy of this spec.
+fn policy(spec: &Value) -> Policy {
+    Policy::from_json(document(spec).as_bytes(), &Software)
+        .unwrap_or_else(|problems| panic!("{spec}: {problems:?}"))
+}
+
+/// The filter's configuration.
+fn document(spec: &Value) -> String {
+    serde_json::json!({ "apiVersion": policy::API_VERSION, "spec": spec }).to_string()
+}
