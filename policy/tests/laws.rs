@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 fn config(cases: u32) -> Config {
     let soak = std::env::var_os("KYMA_ISTIO_SOAK").is_some();
     Config {
-        cases: if soak { cases * 100 } else { cases },
+        cases: if soak { cases * 20 } else { cases },
         failure_persistence: None,
         rng_seed: if soak {
             RngSeed::Random

@@ -22,7 +22,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn bearing(kind: &'static str, token: impl AsRef<[u8]>) -> Self {
+    pub fn bearing(kind: &'static str, token: impl AsRef<[u8]>) -> Self {
         Self::of(kind, [b"Bearer ", token.as_ref()].concat())
     }
 
@@ -125,6 +125,8 @@ const SIGNERS: [Signer; 8] = [
 /// Makes samples.
 pub struct Forge {
     random: Random,
+    /// Apart, because a border may need more than one try.
+    signers: Random,
     mint: Mint,
     /// Good tokens, one by each signer.
     good: Vec<String>,
@@ -135,6 +137,7 @@ impl Forge {
         let keys = Keys::near(&repository().join("testdata/keys/jwks.json")).unwrap();
         let mut forge = Self {
             random,
+            signers: Random::new(4),
             mint: Mint::new(keys, now().as_secs()),
             good: Vec::new(),
         };
@@ -188,6 +191,11 @@ impl Forge {
             let no_kid = format!(r#"{{"alg":"{}"}}"#, signer.alg);
             let token = self.sign(signer, &no_kid, &payload(&[]));
             samples.push(Sample::bearing("no kid", token));
+            let spelled = spellings(&self.good[index]).into_iter();
+            samples.extend(spelled.map(|(kind, value)| Sample::of(kind, value)));
+            let mut twice = Sample::bearing("the same token twice", &self.good[index]);
+            twice.headers.extend_from_within(..);
+            samples.push(twice);
         }
         for (index, (kind, changes)) in claim_oddities().into_iter().enumerate() {
             for signer in 0..signers {
@@ -263,7 +271,7 @@ impl Forge {
     /// A date at the border of its skew, `offset` seconds from it, made in this moment.
     pub fn border(&mut self, kind: &'static str, offset: i64) -> Sample {
         let second = i64::try_from(now().as_secs()).unwrap();
-        let signer = *self.random.choose(&SIGNERS);
+        let signer = *self.signers.choose(&SIGNERS);
         let change = match kind {
             "exp border" => ("exp", Some((second - SKEW + offset).to_string())),
             "fractional exp border" => ("exp", Some(format!("{}.5", second - SKEW + offset))),
@@ -283,7 +291,7 @@ impl Forge {
         let [head, body, signature] = parts[..] else {
             panic!("three segments")
         };
-        match random.below(30) {
+        match random.below(32) {
             0..=3 => Sample::bearing("good", &token),
             4..=8 => {
                 let segment = random.below(3);
@@ -300,7 +308,7 @@ impl Forge {
                 parts[segment][place] ^= 1 << random.below(7);
                 // What no header may hold, the parser refuses.
                 if parts[segment][place] < b' ' || parts[segment][place] == 0x7f {
-                    parts[segment][place] = b'A';
+                    parts[segment][place] = b'~';
                 }
                 Sample::bearing(kind, parts.join(&b'.'))
             }
@@ -414,23 +422,7 @@ impl Forge {
                 )
             }
             23 => {
-                let shapes = [
-                    ("tab behind the scheme", format!("Bearer\t{token}")),
-                    ("no space behind the scheme", format!("Bearer{token}")),
-                    ("no scheme", token.clone()),
-                    ("another scheme", format!("Basic {token}")),
-                    ("another scheme", format!("DPoP {token}")),
-                    ("text before the scheme", format!("x Bearer {token}")),
-                    (
-                        "text before the scheme",
-                        format!("Basic eA==, Bearer {token}"),
-                    ),
-                    ("quoted", format!("Bearer \"{token}\"")),
-                    ("no token", "Bearer".to_owned()),
-                    ("no token", "Bearer ".to_owned()),
-                    ("no token", String::new()),
-                ];
-                let (kind, value) = random.choose(&shapes).clone();
+                let (kind, value) = random.choose(&spellings(&token)).clone();
                 Sample::of(kind, value)
             }
             24 => {
@@ -485,6 +477,30 @@ impl Forge {
                 headers: Vec::new(),
                 kind: "token in the query",
             },
+            29 => {
+                let place = 1 + random.below(signature.len() - 1);
+                let (start, end) = signature.split_at(place);
+                Sample::bearing(
+                    "a space inside the signature",
+                    format!("{head}.{body}.{start} {end}"),
+                )
+            }
+            30 => {
+                let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+                let (r, s) = signature.split_at(signature.len() / 2);
+                // Both numbers of an ECDSA signature have their full width and nothing else (RFC 7518 section 3.4).
+                let (kind, shapes) = if matches!(r.len(), 32 | 48) && !head_names(head, "EdDSA") {
+                    let wider = [&[0], r, &[0], s].concat();
+                    let longer = [&signature[..], &[0]].concat();
+                    ("ECDSA signature of another length", [wider, longer])
+                } else {
+                    let longer = [&signature[..], &[0]].concat();
+                    let shifted = [&[0], &signature[..]].concat();
+                    ("signature of another length", [longer, shifted])
+                };
+                let changed = URL_SAFE_NO_PAD.encode(random.choose(&shapes));
+                Sample::bearing(kind, format!("{head}.{body}.{changed}"))
+            }
             _ => {
                 let kind = if token == other {
                     "the same token twice, one of them in the query"
@@ -498,6 +514,31 @@ impl Forge {
             }
         }
     }
+}
+
+/// What else may stand in `authorization` beside a token.
+fn spellings(token: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("tab behind the scheme", format!("Bearer\t{token}")),
+        ("no space behind the scheme", format!("Bearer{token}")),
+        ("no scheme", token.to_owned()),
+        ("another scheme", format!("Basic {token}")),
+        ("another scheme", format!("DPoP {token}")),
+        ("text before the scheme", format!("x Bearer {token}")),
+        (
+            "text before the scheme",
+            format!("Basic eA==, Bearer {token}"),
+        ),
+        ("quoted", format!("Bearer \"{token}\"")),
+        ("no token", "Bearer".to_owned()),
+        ("no token", "Bearer ".to_owned()),
+        ("no token", String::new()),
+    ]
+}
+
+fn head_names(head: &str, algorithm: &str) -> bool {
+    let header = URL_SAFE_NO_PAD.decode(head).unwrap();
+    String::from_utf8(header).unwrap().contains(algorithm)
 }
 
 /// Changes of members: a new value as JSON text, or none.
@@ -619,11 +660,17 @@ fn claim_oddities() -> Vec<(&'static str, Changes)> {
         "\"Shop\"",
         "\"shop \"",
         "[\"a\",\"b\"]",
-        "\"shop/\"",
         "\"shopx\"",
-        "\"https://shop\"",
     ] {
         all.push(one("other aud", "aud", value.to_owned()));
+    }
+    for value in [
+        "\"shop/\"",
+        "\"https://shop\"",
+        "\"http://shop/\"",
+        "[\"a\",\"shop/\"]",
+    ] {
+        all.push(one("aud nearly right", "aud", value.to_owned()));
     }
     for value in [
         "7",

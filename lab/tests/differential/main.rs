@@ -11,6 +11,7 @@
 mod chain;
 mod chains;
 mod differences;
+mod examples;
 mod forge;
 mod random;
 mod tokens;

@@ -102,9 +102,11 @@ fn after_prefix<'r>(part: &'r [u8], prefix: &str) -> Option<&'r [u8]> {
         return part.strip_prefix(prefix.as_bytes());
     };
     let (start, rest) = part.split_at_checked(scheme.len())?;
-    // A tab is wrong there, and some programs take it for a space.
+    // A tab is wrong there, and some programs take it for a space: what follows is a token, and a malformed one.
     let ends = matches!(rest.first(), None | Some(b' ' | b'\t'));
-    (ends && start.eq_ignore_ascii_case(scheme.as_bytes())).then(|| rest.trim_ascii_start())
+    let spaces = rest.iter().take_while(|b| **b == b' ').count();
+    let token = rest.get(spaces..)?;
+    (ends && start.eq_ignore_ascii_case(scheme.as_bytes())).then_some(token)
 }
 
 /// The pairs of a `cookie` header (RFC 6265 section 4.2).

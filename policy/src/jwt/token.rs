@@ -116,6 +116,7 @@ impl<'t> Unverified<'t> {
         let time = self.check_time(provider, now.as_secs_f64())?;
         self.check_audience(provider)?;
         self.check_subject(provider)?;
+        self.text("jti")?;
         Ok(Claims {
             claims: self.claims,
             payload: self.payload.to_vec(),
@@ -248,11 +249,7 @@ impl<'t> Unverified<'t> {
     }
 
     fn check_subject(&self, provider: &Provider) -> Result<(), Reason> {
-        let subject = match self.claims.member("sub") {
-            None => None,
-            Some(Json::Text(subject)) => Some(subject.as_str()),
-            Some(_) => return Err(Reason::ClaimsMalformed),
-        };
+        let subject = self.text("sub")?;
         let known = |pattern: &String| match (subject, pattern.strip_suffix('*')) {
             (Some(subject), Some(prefix)) => subject.starts_with(prefix),
             (Some(subject), None) => subject == pattern,
@@ -261,5 +258,14 @@ impl<'t> Unverified<'t> {
         (provider.subjects.is_empty() || provider.subjects.iter().any(known))
             .then_some(())
             .ok_or(Reason::SubjectNotAccepted)
+    }
+
+    /// A claim that must be a text where it stands (RFC 7519 sections 4.1.2 and 4.1.7).
+    fn text(&self, name: &str) -> Result<Option<&str>, Reason> {
+        match self.claims.member(name) {
+            None => Ok(None),
+            Some(Json::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(Reason::ClaimsMalformed),
+        }
     }
 }
