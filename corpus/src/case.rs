@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use policy::{HeaderValue, Position, Scenario};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::fault::{HostFault, Verification};
@@ -16,12 +16,12 @@ use crate::token::Token;
 pub struct Case {
     /// A sentence, unique.
     pub name: String,
-    /// Who says that the expected result is right.
-    pub source: String,
+    /// Who says that the expected result is right. Every case of ours says it; the user's may.
+    pub source: Option<String>,
     /// A name of the file's `policies`, or a `spec` in place.
     pub policy: PolicyChoice,
-    /// Where the proxy stands; `null`: its host can't tell. Every case says which.
-    #[serde(deserialize_with = "said")]
+    /// Where the proxy stands; `null`: its host can't tell. Every case of ours says which; else it is a gateway.
+    #[serde(default = "gateway")]
     pub position: Option<Position>,
     /// The connection's peer.
     pub peer: Option<IpAddr>,
@@ -232,9 +232,8 @@ fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
     })
 }
 
-/// Absent is an error, `null` is not.
-fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Position>, D::Error> {
-    Option::deserialize(deserializer)
+fn gateway() -> Option<Position> {
+    Some(Position::Gateway)
 }
 
 fn get() -> String {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Location, Options, Spanned};
 
 /// A line and a column, both counted from one.
@@ -39,7 +40,10 @@ pub struct YamlError {
 pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
     let nodes: Vec<Spanned<Node>> =
         serde_saphyr::from_multiple_with_options(text, options()).map_err(|e| YamlError::of(&e))?;
-    nodes.into_iter().map(Document::of).collect()
+    nodes
+        .into_iter()
+        .map(|node| Document::of(node, text))
+        .collect()
 }
 
 /// Reads one typed document.
@@ -77,10 +81,12 @@ impl Document {
         }
     }
 
-    fn of(node: Spanned<Node>) -> Result<Self, YamlError> {
+    fn of(node: Spanned<Node>, text: &str) -> Result<Self, YamlError> {
+        let lines: Vec<&str> = text.split('\n').collect();
         let mut places = BTreeMap::new();
-        let value = node.value.into_value("", &mut places)?;
-        places.insert(String::new(), node.referenced.into());
+        let place = node.referenced.into();
+        let value = node.value.into_value("", place, &lines, &mut places)?;
+        places.insert(String::new(), place);
         Ok(Self { value, places })
     }
 }
@@ -88,6 +94,19 @@ impl Document {
 impl YamlError {
     fn of(error: &serde_saphyr::Error) -> Self {
         let place = error.location().map(Place::from);
+        let ours = match error {
+            serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+                Some(format!("duplicate key `{key}`"))
+            }
+            serde_saphyr::Error::DuplicateMappingKey { key: None, .. } => {
+                Some("duplicate key".to_owned())
+            }
+            serde_saphyr::Error::Budget { breach, .. } => Some(over_limit(breach)),
+            _ => None,
+        };
+        if let Some(message) = ours {
+            return Self { place, message };
+        }
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
         let message = match first
@@ -117,6 +136,69 @@ impl From<Location> for Place {
     }
 }
 
+/// A plain scalar at `place` that YAML 1.1, which Kubernetes reads, takes for another number: `010` is 8 there, `1_0` is 10.
+fn odd_number<'t>(lines: &[&'t str], place: Place) -> Option<&'t str> {
+    let number = usize::try_from(place.line.checked_sub(1)?).ok()?;
+    let line = lines.get(number)?;
+    // A block scalar stands below its `|` or `>`.
+    let above = lines
+        .get(..number)?
+        .iter()
+        .rev()
+        .find(|line| !line.trim().is_empty());
+    let header = above.and_then(|line| line.split_whitespace().next_back());
+    if header.is_some_and(|header| header.starts_with(['|', '>'])) {
+        return None;
+    }
+    let column = usize::try_from(place.column.checked_sub(1)?).ok()?;
+    let (start, _) = line.char_indices().nth(column)?;
+    let rest = line.get(start..)?;
+    let end = rest
+        .find([' ', '\t', '\r', ',', ']', '}'])
+        .unwrap_or(rest.len());
+    let (scalar, behind) = rest.split_at(end);
+    // Words go on behind a space: `010 Main Street` is text.
+    let behind = behind.trim_start();
+    if !(behind.is_empty() || behind.starts_with(['#', ',', ']', '}'])) {
+        return None;
+    }
+    let digits = scalar.strip_prefix(['+', '-']).unwrap_or(scalar);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit())
+        && [whole, fraction]
+            .iter()
+            .all(|part| part.bytes().all(|b| b.is_ascii_digit() || b == b'_'));
+    let odd = digits.contains('_')
+        || (whole.len() > 1 && whole.starts_with('0') && !digits.contains('.'));
+    (is_number && odd).then_some(scalar)
+}
+
+/// What is over a limit of ours, and the limit.
+fn over_limit(breach: &BudgetBreach) -> String {
+    let budget = options().budget.unwrap_or_default();
+    let over = |what: &str, limit: usize| format!("more than {limit} {what}");
+    match breach {
+        BudgetBreach::Depth { .. } => {
+            format!(
+                "lists and mappings nested more than {} deep",
+                budget.max_depth
+            )
+        }
+        BudgetBreach::Nodes { .. } => over("values", budget.max_nodes),
+        BudgetBreach::Events { .. } => over("pieces of YAML", budget.max_events),
+        BudgetBreach::Aliases { .. } => over("aliases", budget.max_aliases),
+        BudgetBreach::Anchors { .. } => over("anchors", budget.max_anchors),
+        BudgetBreach::Documents { .. } => over("documents", budget.max_documents),
+        BudgetBreach::ScalarBytes { .. } => over("bytes of values", budget.max_total_scalar_bytes),
+        BudgetBreach::MergeKeys { .. } => over("merge keys", budget.max_merge_keys),
+        BudgetBreach::AliasAnchorRatio { .. } => format!(
+            "more than {} aliases for each anchor",
+            budget.alias_anchor_ratio_multiplier
+        ),
+        _ => "more than the limits of this reader".to_owned(),
+    }
+}
+
 enum Node {
     Scalar(Value),
     List(Vec<Spanned<Node>>),
@@ -127,16 +209,27 @@ impl Node {
     fn into_value(
         self,
         path: &str,
+        place: Place,
+        lines: &[&str],
         places: &mut BTreeMap<String, Place>,
     ) -> Result<Value, YamlError> {
         match self {
-            Self::Scalar(value) => Ok(value),
+            Self::Scalar(value) => match odd_number(lines, place) {
+                Some(number) => Err(YamlError {
+                    place: Some(place),
+                    message: format!(
+                        "number `{number}`, which Kubernetes reads otherwise; write it without leading zeros and underscores, or in quotes"
+                    ),
+                }),
+                None => Ok(value),
+            },
             Self::List(elements) => {
                 let mut values = Vec::with_capacity(elements.len());
                 for (index, element) in elements.into_iter().enumerate() {
                     let path = format!("{path}[{index}]");
-                    places.insert(path.clone(), element.referenced.into());
-                    values.push(element.value.into_value(&path, places)?);
+                    let place = element.referenced.into();
+                    places.insert(path.clone(), place);
+                    values.push(element.value.into_value(&path, place, lines, places)?);
                 }
                 Ok(Value::Array(values))
             }
@@ -149,7 +242,9 @@ impl Node {
                         format!("{path}.{}", key.value)
                     };
                     places.insert(path.clone(), key.referenced.into());
-                    let value = node.value.into_value(&path, places)?;
+                    let value =
+                        node.value
+                            .into_value(&path, node.referenced.into(), lines, places)?;
                     if object.insert(key.value, value).is_some() {
                         // `1` and `"1"` are two keys in YAML and one in JSON.
                         return Err(YamlError {
@@ -253,6 +348,42 @@ mod tests {
         assert_eq!(error.place.map(|p| p.line), Some(3));
         assert!(error.message.starts_with("duplicate"), "{}", error.message);
         assert!(read("1: a\n\"1\": b").is_err());
+    }
+
+    #[test]
+    fn limits_are_told_in_our_words() {
+        let deep = format!("a: {}{}", "[".repeat(70), "]".repeat(70));
+        let message = read(&deep).unwrap_err().message;
+        assert_eq!(message, "lists and mappings nested more than 64 deep");
+        let many = format!("[{}]", "1,".repeat(250_001));
+        let message = read(&many).unwrap_err().message;
+        assert_eq!(message, "more than 250000 values");
+    }
+
+    #[test]
+    fn numbers_that_kubernetes_reads_otherwise_are_refused() {
+        for odd in [
+            "a: 010",
+            "a: [1, 1_0]",
+            "- -007 # seven",
+            "{a: 1_0.5}",
+            "a:\n  - 00",
+        ] {
+            let error = read(odd).expect_err(odd);
+            assert!(error.message.starts_with("number `"), "{}", error.message);
+        }
+        for fine in [
+            "a: 0",
+            "a: 10",
+            "a: '010'",
+            "a: 0.5",
+            "a: 010 Main Street",
+            "a: 10.0.0.1",
+            "a: |\n  010\n",
+            "a: 2001:db8::/32",
+        ] {
+            assert!(read(fine).is_ok(), "{fine}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn cases_agree_natively() {
             coverage.add(case, suite.spec(case).expect("it ran"), Some(observed))
         },
     );
-    println!("{coverage}");
+    println!("depth native: {coverage}");
 }
 
 #[test]
@@ -54,11 +54,15 @@ fn cases_agree_under_wasmtime() {
     });
     let module = module.unwrap_or_else(|why| panic!("{why}\nrun `make wasm`, then `KYMA_ISTIO_WASM=$PWD/out/header-policy.wasm cargo test -p corpus`"));
     let module = corpus::Module::compile(&module).expect("the module compiles");
+    let mut coverage = Coverage::default();
     run(
         Depth::Wasmtime,
         |ready| Ok(Box::new(module.ready(ready)?)),
-        |_, _, _| {},
+        |suite, case, observed| {
+            coverage.add(case, suite.spec(case).expect("it ran"), Some(observed))
+        },
     );
+    println!("depth wasmtime: {coverage}");
 }
 
 #[test]
@@ -99,6 +103,30 @@ fn names_are_unique() {
         );
     });
     assert!(twice.is_empty(), "twice:\n{}", twice.join("\n"));
+}
+
+#[test]
+fn cases_say_their_source_and_position() {
+    let mut silent = Vec::new();
+    for file in corpus::files(&[cases()]).expect("testdata/cases is there") {
+        let text = std::fs::read_to_string(&file).expect("it was listed");
+        for document in corpus::yaml::read(&text).unwrap_or_else(|error| panic!("{error}")) {
+            let cases = document
+                .value
+                .get("cases")
+                .and_then(|cases| cases.as_array());
+            for case in cases.into_iter().flatten() {
+                let missing = ["source", "position"]
+                    .into_iter()
+                    .filter(|field| case.get(field).is_none());
+                silent
+                    .extend(missing.map(|field| {
+                        format!("{}: {}: no `{field}`", file.display(), case["name"])
+                    }));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "silent:\n{}", silent.join("\n"));
 }
 
 fn run(

@@ -132,8 +132,18 @@ const POWER: &[Excused] = &[
         requests: &[],
         why: "as above",
     },
+    Excused {
+        call: "proxy_get_property",
+        behaviour: OUTBOUND,
+        phases: &[Phase::Requests],
+        harm: Harm::Allowed,
+        requests: &["a workload that is no gateway"],
+        why: "under `position: Detect` the listener's direction tells a sidecar's two sides apart, and its outbound side passes; only the host knows it. A policy that says its position does not ask",
+    },
 ];
 
+/// Direction 2.
+const OUTBOUND: &str = "Lie(Bytes([2, 0, 0, 0, 0, 0, 0, 0]))";
 /// `sidecar~`.
 const SIDECAR: &str = "Lie(Bytes([115, 105, 100, 101, 99, 97, 114, 126]))";
 const FORGED_SIGNATURES: &[&str] = &["a forged RSA signature", "a changed payload"];

@@ -79,7 +79,10 @@ fn one_trusted_hop_more_changes_the_verdict() {
         "{text}"
     );
     // Where it spoofed one more, that one is believed: too many trusted hops let strangers speak.
-    assert!(text.contains("client   10.0.0.1  (left of the trusted proxies)"), "{text}");
+    assert!(
+        text.contains("client   10.0.0.1  (left of the trusted proxies)"),
+        "{text}"
+    );
 }
 
 #[test]

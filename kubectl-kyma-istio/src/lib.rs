@@ -44,9 +44,10 @@ pub fn run_with<A: Into<OsString> + Clone>(
     stderr: &mut dyn Write,
 ) -> u8 {
     let mut printer = printer::Printer::new(settings, stdout, stderr);
-    let cli = match cli::Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let cli = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return printer.usage(&error),
+        Err(error) => return printer.usage(&error, &redact::token_flags(&args)),
     };
     match commands::run(cli.command, stdin, &mut printer) {
         Ok(report) => printer.report(&report),

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Color};
 use serde::Serialize;
 
 use crate::error::{Error, exit};
+use crate::redact;
 use crate::report::{Body, Report, ReportForm, junit};
 use crate::settings::Settings;
 
@@ -67,7 +68,9 @@ impl<'a> Printer<'a> {
 
     /// Tells the story. Nothing depends on whether it is heard.
     pub fn story(&mut self, line: &str) {
-        let _ = writeln!(self.stderr, "{line}");
+        let mut text = Text::new(self.settings.colour_stderr);
+        text.line(format_args!("{line}"));
+        let _ = self.stderr.write_all(text.text.as_bytes());
     }
 
     /// Writes why there is no answer; its exit code.
@@ -87,18 +90,21 @@ impl<'a> Printer<'a> {
         error.exit_code()
     }
 
-    /// Writes clap's answer: help and version are answers, all else is wrong usage.
-    pub fn usage(&mut self, error: &clap::Error) -> u8 {
+    /// Writes clap's answer: help and version are answers, all else is wrong usage. Clap repeats what it doesn't understand, be it a token; `secrets` are arguments that are some.
+    pub fn usage(&mut self, error: &clap::Error, secrets: &[String]) -> u8 {
         let rendered = error.render();
         let (to, colour, code): (&mut dyn Write, bool, u8) = if error.use_stderr() {
             (self.stderr, self.settings.colour_stderr, exit::INVALID)
         } else {
             (self.stdout, self.settings.colour_stdout, exit::DONE)
         };
-        let text = if colour {
+        let plain = rendered.to_string();
+        let shown = redact::usage(&plain, secrets);
+        // What had to be changed is shown without colours: an escape could split a token.
+        let text = if colour && shown == plain {
             rendered.ansi().to_string()
         } else {
-            rendered.to_string()
+            shown
         };
         let _ = to.write_all(text.as_bytes());
         code
@@ -151,9 +157,9 @@ impl Text {
         }
     }
 
-    /// Adds a line. Control characters of the user's text can't reach the terminal.
+    /// Adds a line. Neither tokens nor control characters of the user's text can reach the terminal.
     pub fn line(&mut self, line: Arguments<'_>) {
-        for character in line.to_string().trim_end().chars() {
+        for character in redact::anything(&line.to_string()).trim_end().chars() {
             match Style::ALL.iter().find(|style| style.mark() == character) {
                 Some(style) if self.colour => {
                     self.text.push_str(&style.ansi().render().to_string())

@@ -1,5 +1,7 @@
 //! Tokens never reach our output: header values that may hold one are replaced.
 
+use std::ffi::OsString;
+
 use serde_json::Value;
 
 /// The value as it may be shown.
@@ -27,14 +29,44 @@ pub fn anything(text: &str) -> String {
             })
             .len();
         let (word, separator) = piece.split_at(end);
-        shown.push_str(if looks_like_token(word) {
-            REDACTED
-        } else {
-            word
-        });
+        match token(word) {
+            Some(start) => {
+                shown.push_str(word.get(..start).unwrap_or_default());
+                shown.push_str(REDACTED);
+            }
+            None => shown.push_str(word),
+        }
         shown.push_str(separator);
     }
     shown
+}
+
+/// Wrong usage as it may be shown: without tokens, and without `secrets` whatever their form.
+pub fn usage(text: &str, secrets: &[String]) -> String {
+    let shown = secrets
+        .iter()
+        .filter(|secret| secret.len() >= 4)
+        .fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), REDACTED)
+        });
+    anything(&shown)
+}
+
+/// The values of `--token` on a command line, understood or not.
+pub fn token_flags(arguments: &[OsString]) -> Vec<String> {
+    let text = |argument: &OsString| argument.to_string_lossy().into_owned();
+    let behind = arguments
+        .iter()
+        .zip(arguments.iter().skip(1))
+        .filter(|(flag, _)| *flag == "--token")
+        .map(|(_, value)| text(value));
+    let joined = arguments
+        .iter()
+        .filter_map(|argument| Some(text(argument).strip_prefix("--token=")?.to_owned()));
+    behind
+        .chain(joined)
+        .filter(|value| !value.starts_with("--"))
+        .collect()
 }
 
 /// A value with every text in it made fit to be shown.
@@ -44,7 +76,7 @@ pub fn json(value: Value) -> Value {
         Value::Array(elements) => elements.into_iter().map(json).collect(),
         Value::Object(members) => members
             .into_iter()
-            .map(|(name, member)| (name, json(member)))
+            .map(|(name, member)| (anything(&name), json(member)))
             .collect(),
         other => other,
     }
@@ -89,9 +121,20 @@ fn query(path: &str) -> String {
     format!("{}?{}", anything(path), names.join("&"))
 }
 
-/// A JSON object in base64url begins with `eyJ` or, with a space after the brace, `eyA`…; two dots make it a JWS.
-fn looks_like_token(word: &str) -> bool {
-    word.starts_with("ey") && word.len() >= 20 && word.contains('.')
+/// Where a token begins: at the word's start, or behind what joins it to a path or a flag (`spec.eyJ…`, `--now=eyJ…`).
+/// `eyJ` is looked for anywhere: an escape may touch it (`%20eyJ…`).
+/// A JSON object in base64url begins with `eyJ`, with a space after the brace with `eyA`…, with a line's end with `ew`; two dots make it a JWS.
+fn token(word: &str) -> Option<usize> {
+    const BRACE: [&str; 4] = ["ey", "ewo", "ew0", "ewk"];
+    let starts = std::iter::once(0).chain(
+        word.match_indices(|c: char| !c.is_ascii_alphanumeric())
+            .map(|(joint, _)| joint + 1),
+    );
+    let escaped = word.match_indices("eyJ").map(|(start, _)| start);
+    starts.chain(escaped).find(|start| {
+        let rest = word.get(*start..).unwrap_or_default();
+        rest.len() >= 20 && rest.contains('.') && BRACE.iter().any(|brace| rest.starts_with(brace))
+    })
 }
 
 #[cfg(test)]
@@ -114,6 +157,10 @@ mod tests {
         assert_eq!(
             anything(&format!("bad value `{TOKEN}`, sorry")),
             "bad value `<redacted>`, sorry"
+        );
+        assert_eq!(
+            anything(&format!("spec.{TOKEN}: --now={TOKEN}")),
+            "spec.<redacted>: --now=<redacted>"
         );
         assert_eq!(header("x-client-ip", "2001:db8::1"), "2001:db8::1");
     }

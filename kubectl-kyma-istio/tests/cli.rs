@@ -123,6 +123,7 @@ fn an_allowed_request_is_drawn_with_its_client() {
     let expected = "\
 ALLOWED
 
+position Gateway
 chain    10.6.6.6     not looked at
          203.0.113.9  client
          192.0.2.5    peer, trusted hop
@@ -358,15 +359,17 @@ fn what_is_no_policy_is_invalid_input() {
         "{}",
         answer.stderr
     );
-    let answer = plugin("", &["filter", "validate", "no/such/file"], "");
-    assert_eq!(
-        (
-            answer.code,
-            answer
-                .stderr
-                .starts_with("error: can't read `no/such/file`")
-        ),
-        (exit::INVALID, true)
+    // One file that can't be read hides nothing of the others.
+    let files = ["filter", "validate", "no/such/file", "POLICY"];
+    let answer = plugin(POLICY, &files, "");
+    assert_eq!(answer.code, exit::INVALID);
+    assert!(
+        answer
+            .stdout
+            .starts_with("no/such/file: found nothing that can be read (No such file")
+            && answer.stdout.contains("policy.yaml: shop: valid"),
+        "{}",
+        answer.stdout
     );
 }
 
@@ -424,6 +427,214 @@ spec:
         answer.stdout
     );
 }
+
+#[test]
+fn no_token_is_shown_by_a_usage_error_or_a_problem() {
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzZWNyZXQifQ.c2VjcmV0LXNpZ25hdHVyZQ";
+    let opaque = "opaque-c2VjcmV0";
+    let now = format!("--now={token}");
+    let policy = format!("{POLICY}  {token}: 1\n");
+    let nowhere = format!("{token}.yaml");
+    let at = format!("@{token}");
+    let simulate = [
+        "filter", "simulate", "--policy", "POLICY", "--engine", "native",
+    ];
+    for arguments in [
+        &["--token", token, token][..],
+        &["--token", opaque, opaque],
+        &["--now", token],
+        &[&now],
+        &["--position", token],
+        &["--engine", token],
+        &[token],
+        &["--header", opaque],
+        &["--token", &at],
+        &["--request", &nowhere],
+    ] {
+        let answer = plugin(POLICY, &[&simulate, arguments].concat(), "");
+        assert_eq!(answer.code, exit::INVALID, "{arguments:?}");
+        assert!(
+            !answer.stdout.contains("c2VjcmV0") && !answer.stderr.contains("c2VjcmV0"),
+            "{}{}",
+            answer.stdout,
+            answer.stderr
+        );
+    }
+    // As a field's name, as a key that stands twice, and as the name of a case.
+    let twice = format!("{token}: 1\n{token}: 2\n");
+    let case = format!("cases: [{{name: a, policy: {token}, expect: {{outcome: allow}}}}]");
+    for (text, arguments) in [
+        (&policy, &simulate[..]),
+        (&policy, &["filter", "validate", "POLICY"]),
+        (&policy, &["filter", "validate", "POLICY", "-o", "json"]),
+        (&twice, &simulate),
+        (&twice, &["filter", "validate", "POLICY", "-o", "yaml"]),
+        (
+            &case,
+            &[
+                "filter", "test", "POLICY", "--engine", "native", "-o", "json",
+            ],
+        ),
+    ] {
+        let answer = plugin(text, arguments, "");
+        assert_ne!(answer.code, exit::DONE);
+        assert!(
+            !answer.stdout.contains("c2VjcmV0") && !answer.stderr.contains("c2VjcmV0"),
+            "{arguments:?} {}{}",
+            answer.stdout,
+            answer.stderr
+        );
+    }
+    let chain = ["--xff", token, "-o", "json"];
+    let answer = plugin(POLICY, &[&simulate[..], &chain].concat(), "");
+    assert!(!answer.stdout.contains("c2VjcmV0"), "{}", answer.stdout);
+}
+
+#[test]
+fn requests_that_can_not_be_are_refused_in_one_line() {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let empty = format!("@{}", empty.path().display());
+    for (arguments, words) in [
+        (
+            &["--position", "SidecarInbound"][..],
+            "error: the policy is for `position: Gateway`, but `SidecarInbound` was asked for\n",
+        ),
+        (
+            &["--header", "x-a: b\r\nx-c: d"],
+            "error: `x-a` has a CR in its value, which HTTP can't carry\n",
+        ),
+        (
+            &["--header", "x-a: b\0c"],
+            "error: `x-a` has a NUL in its value, which HTTP can't carry\n",
+        ),
+        (
+            &["--method", "GET /"],
+            "error: the method is no token of letters and digits, expected such as `GET`\n",
+        ),
+        (
+            &["--path", "shop"],
+            "error: the path does not begin with `/`, expected `/…` or `*`\n",
+        ),
+        (
+            &["--token", &empty],
+            "error: the token of `--token` is empty\n",
+        ),
+    ] {
+        let answer = simulate(arguments, "");
+        assert_eq!(
+            (answer.code, answer.stdout.as_str(), answer.stderr.as_str()),
+            (exit::INVALID, "", words)
+        );
+    }
+    assert_ne!(
+        simulate(&["--method", "OPTIONS", "--path", "*"], "").code,
+        exit::INVALID
+    );
+}
+
+#[test]
+fn a_batch_names_the_line_and_the_field() {
+    for (line, words) in [
+        (
+            r#"{"peer": "nobody"}"#,
+            "line 1: `peer`: found `nobody`, expected an IP address",
+        ),
+        (
+            r#"{"position": "Router"}"#,
+            "line 1: `position`: found `Router`, expected Gateway, SidecarInbound, SidecarOutbound or null",
+        ),
+        (
+            r#"{"position": "SidecarOutbound"}"#,
+            "line 1: the policy is for `position: Gateway`, but `SidecarOutbound` was asked for",
+        ),
+        (
+            r#"{"headers": [["a", "b"], ["authorization: hidden"]]}"#,
+            r#"line 1: `headers[1]`: found 1 elements, expected `[name, value]`, the value text or `{"hex": …}`"#,
+        ),
+        (
+            r#"{"headers": [["a", 1]]}"#,
+            r#"line 1: `headers[0]`: found text and a number, expected `[name, value]`, the value text or `{"hex": …}`"#,
+        ),
+        (
+            "[]",
+            r#"line 1: found a list, expected an object such as `{"peer": "192.0.2.5"}`"#,
+        ),
+        (
+            r#"{"id": 3"#,
+            "line 1: no JSON: EOF while parsing an object (column 8)",
+        ),
+    ] {
+        let answer = simulate(&["--requests", "-"], line);
+        let answer: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+        assert_eq!(answer["error"], words);
+    }
+}
+
+#[test]
+fn a_long_chain_says_how_much_is_not_shown() {
+    let chain = vec!["203.0.113.9"; 50].join(",");
+    let arguments = ["--xff", &chain, "--peer", "192.0.2.5"];
+    let answer = simulate(&arguments, "");
+    assert!(
+        answer
+            .stdout
+            .contains("\nchain    … 11 more on the left\n         203.0.113.9  "),
+        "{}",
+        answer.stdout
+    );
+    let answer = simulate(&[&arguments[..], &["-o", "json"]].concat(), "");
+    let json: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(
+        (&json["chainMore"], json["chain"].as_array().map(Vec::len)),
+        (&11.into(), Some(40))
+    );
+}
+
+#[test]
+fn a_stranger_that_is_counted_is_not_called_trusted() {
+    let policy = POLICY.replace("hops: 1", "hops: 2");
+    let simulate = [
+        "filter", "simulate", "--policy", "POLICY", "--engine", "native",
+    ];
+    let answer = plugin(
+        &policy,
+        &[&simulate[..], &["--peer", "198.51.100.7"]].concat(),
+        "",
+    );
+    assert!(
+        answer.stdout.contains("TooFewHops") && answer.stdout.contains("peer, taken for a hop"),
+        "{}",
+        answer.stdout
+    );
+}
+
+#[test]
+fn a_module_that_explains_nothing_is_told() {
+    let module = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(module.path(), wat::parse_str(SILENT_MODULE).unwrap()).unwrap();
+    let module = module.path().display().to_string();
+    let answer = plugin(
+        POLICY,
+        &[
+            "filter", "simulate", "--policy", "POLICY", "--filter", &module,
+        ],
+        "",
+    );
+    assert_eq!(
+        answer.stderr,
+        "note: this module explains nothing; is it a header-policy filter?\n"
+    );
+}
+
+/// Accepts any configuration and lets every request go on.
+const SILENT_MODULE: &str = r#"(module
+    (memory (export "memory") 1)
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024)
+    (func (export "proxy_on_context_create") (param i32 i32))
+    (func (export "proxy_on_vm_start") (param i32 i32) (result i32) i32.const 1)
+    (func (export "proxy_on_configure") (param i32 i32) (result i32) i32.const 1)
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) i32.const 0))"#;
 
 fn cases() -> String {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -493,6 +704,29 @@ cases:
         "",
     );
     assert_eq!(answer.code, exit::INVALID);
+}
+
+#[test]
+fn cases_of_users_need_no_source_and_failures_alike_are_one_line() {
+    let case = "
+cases:
+  - name: somebody else
+    policy: {position: Gateway, forwarded: {trust: {hops: 1}}}
+    peer: 192.0.2.5
+    headers: [[x-forwarded-for, 203.0.113.9]]
+    expect: {outcome: allow, client: 203.0.113.10}
+";
+    let answer = plugin(case, &["filter", "test", "POLICY"], "");
+    let line = "native and wasm: client: expected `203.0.113.10`, observed `203.0.113.9`";
+    assert_eq!(
+        (answer.code, answer.stdout.matches("client: ").count()),
+        (exit::NEGATIVE, 1),
+        "{}",
+        answer.stdout
+    );
+    assert!(answer.stdout.contains(line), "{}", answer.stdout);
+    let answer = plugin("cases: []", &["filter", "test", "POLICY"], "");
+    assert_eq!((answer.code, answer.stdout.as_str()), (exit::INVALID, ""));
 }
 
 #[test]

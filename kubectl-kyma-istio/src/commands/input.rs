@@ -63,6 +63,7 @@ pub fn policy(path: &Path, stdin: &mut dyn BufRead) -> Result<(Value, Vec<u8>), 
             };
             let problems = problems.iter().map(|problem| {
                 let place = document.place(&problem.path);
+                let problem = redact::anything(&problem.to_string());
                 format!("{name}:{}:{}: {problem}", place.line, place.column)
             });
             Err(Error::Policy {

@@ -46,10 +46,18 @@ pub fn run(arguments: &Test, printer: &mut Printer<'_>) -> Result<Report, Error>
             };
             match suite.ready(case, &mut mint, now) {
                 Ok(ready) => compare(case, &ready, &engines, &mut tested),
-                Err(error) => tested.differences.push(error.to_string()),
+                Err(error) => tested
+                    .differences
+                    .push(redact::anything(&error.to_string())),
             }
             tests.add(tested);
         }
+    }
+    if tests.cases.is_empty() {
+        return Err(Error::input_hint(
+            format!("{} files and no case in them", files.len()),
+            "a file of cases has a list `cases`; a run that judges nothing is no success",
+        ));
     }
     printer.story(&format!(
         "{} files, engine {}",
@@ -87,24 +95,35 @@ fn compare(
     tested: &mut Tested,
 ) {
     let mut seen: Vec<(&str, Observed)> = Vec::new();
+    // What goes wrong alike with both engines is told once.
+    let mut wrong: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut add =
+        |name: &'static str, line: String| match wrong.iter_mut().find(|(other, _)| *other == line)
+        {
+            Some((_, names)) => names.push(name),
+            None => wrong.push((line, vec![name])),
+        };
     for (name, depth, load) in engines {
         if !case.runs_at(*depth) {
             continue;
         }
         tested.engines.push(name);
         match load(ready).and_then(|mut engine| engine.judge(&ready.scenario)) {
-            Err(error) => tested.differences.push(format!("{name}: {error}")),
+            Err(error) => add(name, error.to_string()),
             Ok(observed) => {
                 let wrong = corpus::judge(case, &ready.tokens, &observed)
                     .err()
                     .unwrap_or_default();
-                tested
-                    .differences
-                    .extend(wrong.into_iter().map(|line| format!("{name}: {line}")));
+                wrong.into_iter().for_each(|line| add(name, line));
                 seen.push((*name, observed));
             }
         }
     }
+    tested.differences.extend(
+        wrong
+            .into_iter()
+            .map(|(line, names)| format!("{}: {line}", names.join(" and "))),
+    );
     if let [(first, one), (second, other)] = seen.as_slice() {
         let disagreements = corpus::disagreements(one, other);
         tested.differences.extend(

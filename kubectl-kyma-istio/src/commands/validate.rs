@@ -17,8 +17,11 @@ use crate::report::{Body, Problem, Report, Validated, Validation};
 pub fn run(arguments: &Validate, stdin: &mut dyn BufRead) -> Result<Report, Error> {
     let mut documents = Vec::new();
     for file in &arguments.files {
-        let text = input::text(file, stdin)?;
-        documents.extend(validate(file, &text));
+        // One file that can't be read hides nothing of the others.
+        documents.extend(match input::text(file, stdin) {
+            Ok(text) => validate(file, &text),
+            Err(error) => vec![unreadable(file, &error)],
+        });
     }
     let valid = documents
         .iter()
@@ -31,13 +34,6 @@ pub fn run(arguments: &Validate, stdin: &mut dyn BufRead) -> Result<Report, Erro
 
 fn validate(file: &Path, text: &str) -> Vec<Validated> {
     let file = input::name(file);
-    let whole_file = |problem: Problem| Validated {
-        file: file.clone(),
-        document: 1,
-        name: None,
-        fingerprint: None,
-        problems: vec![problem],
-    };
     let documents = match input::policies(text) {
         Ok(documents) => documents,
         Err(error) => {
@@ -49,27 +45,28 @@ fn validate(file: &Path, text: &str) -> Vec<Validated> {
                 redact::anything(&error.message)
             );
             let problem = Problem {
-                line: place.line,
-                column: place.column,
+                line: Some(place.line),
+                column: Some(place.column),
                 path: String::new(),
                 found,
                 expected: "YAML or JSON".to_owned(),
                 hint: None,
             };
-            return vec![whole_file(problem)];
+            return vec![whole_file(file, problem)];
         }
     };
     if documents.is_empty() {
         let expected = format!("a document with `kind: {}`", policy::KIND);
         let found = "no HeaderPolicy".to_owned();
-        return vec![whole_file(Problem {
-            line: 1,
-            column: 1,
+        let problem = Problem {
+            line: Some(1),
+            column: Some(1),
             path: String::new(),
             found,
             expected,
             hint: None,
-        })];
+        };
+        return vec![whole_file(file, problem)];
     }
     documents
         .iter()
@@ -77,26 +74,53 @@ fn validate(file: &Path, text: &str) -> Vec<Validated> {
         .collect()
 }
 
+fn whole_file(file: String, problem: Problem) -> Validated {
+    Validated {
+        file,
+        document: 1,
+        name: None,
+        fingerprint: None,
+        problems: vec![problem],
+    }
+}
+
+fn unreadable(file: &Path, error: &Error) -> Validated {
+    let why = match error {
+        Error::Read { source, .. } => source.to_string(),
+        other => other.to_string(),
+    };
+    let problem = Problem {
+        line: None,
+        column: None,
+        path: String::new(),
+        found: format!("nothing that can be read ({why})"),
+        expected: "a file".to_owned(),
+        hint: None,
+    };
+    whole_file(input::name(file), problem)
+}
+
 fn judge(file: &str, number: usize, document: &Document) -> Validated {
     let name = document
         .value
         .pointer("/metadata/name")
         .and_then(Value::as_str)
-        .map(str::to_owned);
+        .map(redact::anything);
     let (fingerprint, problems) =
         match Policy::from_json(document.value.to_string().as_bytes(), &Software) {
             Ok(policy) => (Some(policy.fingerprint().to_string()), Vec::new()),
             Err(errors) => {
                 let problems = errors.into_iter().map(|error| {
                     let place = document.place(&error.path);
-                    let found = redact::anything(&error.found);
+                    // A token may stand anywhere, as a field's name too.
+                    let shown = |text: &str| redact::anything(text);
                     Problem {
-                        line: place.line,
-                        column: place.column,
-                        path: error.path,
-                        found,
-                        expected: error.expected,
-                        hint: error.hint,
+                        line: Some(place.line),
+                        column: Some(place.column),
+                        path: shown(&error.path),
+                        found: shown(&error.found),
+                        expected: shown(&error.expected),
+                        hint: error.hint.as_deref().map(shown),
                     }
                 });
                 (None, problems.collect())

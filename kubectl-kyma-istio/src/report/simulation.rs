@@ -1,7 +1,7 @@
 //! What `filter simulate` answers: the verdict first, then why, then what follows from it.
 
 use corpus::{Observed, Outcome, by_name, text as shown};
-use policy::{Position, Scenario};
+use policy::Scenario;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -32,12 +32,14 @@ pub struct Simulation {
     pub judged: Judged,
     /// Who judged.
     pub engine: &'static str,
-    /// None: the proxy's host can't tell.
-    pub position: Option<Position>,
+    /// Where the decision took the proxy to stand; none: nobody could tell.
+    pub position: Option<String>,
     /// The reason in words.
     pub meaning: Option<&'static str>,
     pub hint: Option<&'static str>,
     pub chain: Vec<ChainElement>,
+    /// How many elements of the chain stand left of `chain`.
+    pub chain_more: usize,
     pub edited: Vec<Edited>,
     pub reply: Vec<(String, String)>,
     /// Everything that the decision says of itself.
@@ -71,18 +73,25 @@ impl Judged {
 }
 
 impl Simulation {
-    pub fn new(engine: Engine, scenario: &Scenario, observed: &Observed) -> Self {
+    pub fn new(engine: Engine, policy: &Value, scenario: &Scenario, observed: &Observed) -> Self {
         let judged = Judged::new(None, observed);
         let words = judged.reason.as_deref().and_then(words);
+        // The decision says it best; a module that explains nothing was told the request's.
+        let position = match &observed.explanation {
+            Some(_) => observed.said("position").map(str::to_owned),
+            None => scenario.position.map(|position| format!("{position:?}")),
+        };
+        let chain = chain(position.as_deref(), by_count(policy), observed);
         Self {
             engine: match engine {
                 Engine::Wasm => "wasm",
                 Engine::Native => "native",
             },
-            position: scenario.position,
+            position,
             meaning: words.map(|words| words.sentence),
             hint: words.map(|words| words.hint),
-            chain: chain(scenario, observed),
+            chain: chain.elements,
+            chain_more: chain.more,
             edited: edited(observed),
             reply: observed.reply.clone(),
             explanation: observed.explanation.clone().map(redact::json),
@@ -132,6 +141,14 @@ impl Simulation {
     }
 
     fn who(&self, text: &mut Text) {
+        let position = self.position.as_deref().unwrap_or("unknown");
+        text.line(format_args!("position {position}"));
+        if self.chain_more > 0 {
+            text.line(format_args!(
+                "chain    … {} more on the left",
+                self.chain_more
+            ));
+        }
         let width = self
             .chain
             .iter()
@@ -140,7 +157,11 @@ impl Simulation {
             .unwrap_or(0)
             .min(45);
         for (number, element) in self.chain.iter().enumerate() {
-            let label = if number == 0 { "chain" } else { "" };
+            let label = if number == 0 && self.chain_more == 0 {
+                "chain"
+            } else {
+                ""
+            };
             let marks = element.words();
             let marks = text.styled(
                 if element.is_client() {
@@ -198,6 +219,17 @@ impl Simulation {
             }
         }
     }
+}
+
+/// Whether the number of hops alone says who is trusted.
+fn by_count(policy: &Value) -> bool {
+    let trust = policy.pointer("/spec/forwarded/trust");
+    let named = |field: &str| {
+        trust
+            .and_then(|trust| trust.get(field)?.as_array())
+            .is_some_and(|list| !list.is_empty())
+    };
+    trust.is_some() && !named("cidrs") && !named("identities")
 }
 
 /// How the client was found, or why it was not, in words.

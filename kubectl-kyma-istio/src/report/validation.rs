@@ -25,8 +25,9 @@ pub struct Validated {
 /// One problem.
 #[derive(Debug, Serialize)]
 pub struct Problem {
-    pub line: u64,
-    pub column: u64,
+    /// None: the file can't be read.
+    pub line: Option<u64>,
+    pub column: Option<u64>,
     pub path: String,
     pub found: String,
     pub expected: String,
@@ -37,7 +38,10 @@ impl Validation {
     pub fn human(&self, text: &mut Text) {
         for document in &self.documents {
             for problem in &document.problems {
-                let place = format!("{}:{}:{}:", document.file, problem.line, problem.column);
+                let place = match (problem.line, problem.column) {
+                    (Some(line), Some(column)) => format!("{}:{line}:{column}:", document.file),
+                    _ => format!("{}:", document.file),
+                };
                 let path = if problem.path.is_empty() {
                     String::new()
                 } else {

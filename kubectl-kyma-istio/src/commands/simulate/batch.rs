@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use corpus::{EngineError, Outcome};
+use corpus::{EngineError, Observed, Outcome};
+use policy::Scenario;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ pub fn run(
     let mut engine = loaded.engine()?;
     let mut batch = Batch::default();
     let mut line = Vec::new();
+    let mut noted = false;
     for number in 1_u64.. {
         line.clear();
         let read = lines
@@ -57,7 +59,8 @@ pub fn run(
             continue;
         }
         match judge(&line, engine.as_mut(), defaults) {
-            Ok(judged) => {
+            Ok((judged, scenario, observed)) => {
+                noted = noted || loaded.note(&scenario, &observed, printer);
                 match judged.outcome {
                     Outcome::Allow => batch.allowed += 1,
                     Outcome::Deny => batch.denied += 1,
@@ -89,12 +92,11 @@ fn judge(
     line: &[u8],
     engine: &mut dyn corpus::Engine,
     defaults: &Defaults,
-) -> Result<Judged, (String, bool)> {
-    let value: Value = serde_json::from_slice(line).map_err(|error| (error.to_string(), false))?;
-    let mut scenario = request::from_value(value, defaults).map_err(|error| (error, false))?;
+) -> Result<(Judged, Scenario, Observed), (String, bool)> {
+    let mut scenario = request::from_line(line, defaults).map_err(|error| (error, false))?;
     let id = scenario.id.take();
     let observed = engine
         .judge(&scenario)
         .map_err(|error| (error.to_string(), matches!(error, EngineError::Trap(_))))?;
-    Ok(Judged::new(id, &observed))
+    Ok((Judged::new(id, &observed), scenario, observed))
 }

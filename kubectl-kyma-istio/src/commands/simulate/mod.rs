@@ -6,8 +6,8 @@ mod request;
 use std::io::BufRead;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use corpus::EngineError;
-use policy::Position;
+use corpus::{EngineError, Observed};
+use policy::{Position, Scenario};
 use serde_json::Value;
 
 use super::input;
@@ -41,7 +41,7 @@ pub fn run(
     let (document, json) = input::policy(&arguments.policy, stdin)?;
     let loaded = Loaded::new(arguments, json)?;
     let defaults = Defaults {
-        position: position(&document),
+        fixed: position(&document),
         now: now(),
     };
 
@@ -58,7 +58,8 @@ pub fn run(
         .engine()?
         .judge(&scenario)
         .map_err(|error| refused(&error))?;
-    let simulation = Simulation::new(arguments.engine, &scenario, &observed);
+    loaded.note(&scenario, &observed, printer);
+    let simulation = Simulation::new(arguments.engine, &document, &scenario, &observed);
     Ok(Report::new(
         arguments.output.form,
         Body::Simulation(Box::new(simulation)),
@@ -67,15 +68,23 @@ pub fn run(
 
 /// What a request has that doesn't say so.
 struct Defaults {
-    position: Position,
+    /// The position that the policy says.
+    fixed: Option<Position>,
     now: f64,
 }
 
-fn position(document: &Value) -> Position {
+impl Defaults {
+    fn position(&self) -> Position {
+        self.fixed.unwrap_or(Position::Gateway)
+    }
+}
+
+fn position(document: &Value) -> Option<Position> {
     match document.pointer("/spec/position").and_then(Value::as_str) {
-        Some("SidecarInbound") => Position::SidecarInbound,
-        Some("SidecarOutbound") => Position::SidecarOutbound,
-        _ => Position::Gateway,
+        Some("Gateway") => Some(Position::Gateway),
+        Some("SidecarInbound") => Some(Position::SidecarInbound),
+        Some("SidecarOutbound") => Some(Position::SidecarOutbound),
+        _ => None,
     }
 }
 
@@ -110,6 +119,17 @@ impl Loaded {
     #[cfg(not(feature = "simulate"))]
     fn wasm(_: &[u8], _: Vec<u8>) -> Result<Self, Error> {
         Err(Error::NoModule)
+    }
+
+    /// Says that a module answers without the line in which our filter explains itself; whether it told.
+    fn note(&self, scenario: &Scenario, observed: &Observed, printer: &mut Printer<'_>) -> bool {
+        // What a workload sends may pass unjudged, and then nothing is explained.
+        let due =
+            scenario.position != Some(Position::SidecarOutbound) && observed.explanation.is_none();
+        if due {
+            printer.story("note: this module explains nothing; is it a header-policy filter?");
+        }
+        due
     }
 
     fn engine(&self) -> Result<Box<dyn corpus::Engine>, Error> {
