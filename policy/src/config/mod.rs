@@ -5,15 +5,16 @@
 mod forwarded;
 mod jwt;
 mod leaves;
+mod provider;
+mod rule;
 
 pub(crate) use forwarded::{
     Action, ChainMode, Companions, Forwarded, GatewaySends, Hops, Limits, Outbound,
 };
-pub(crate) use jwt::{
-    Access, AmbiguousPath, Claim, ClaimTest, Encoding, Jwt, Location, Preflight, Provider, Rule,
-    Scalar, TokenAfter,
-};
+pub(crate) use jwt::{Access, AmbiguousPath, Jwt, Preflight};
 pub(crate) use leaves::HeaderName;
+pub(crate) use provider::{Claim, Encoding, Location, Provider, TokenAfter};
+pub(crate) use rule::{ClaimTest, Rule, Scalar};
 
 use serde_json::value::RawValue;
 

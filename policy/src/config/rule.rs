@@ -1,0 +1,224 @@
+//! `spec.jwt.rules`, as written.
+
+use serde_json::Number;
+
+use super::jwt::{named, names};
+use crate::config::{Access, Claim};
+use crate::read::{Fields, LARGEST_INTEGER, Node, Read};
+
+pub(crate) struct Rule {
+    pub name: Option<String>,
+    pub hosts: Vec<String>,
+    pub paths: Vec<String>,
+    pub methods: Vec<String>,
+    pub access: Access,
+    /// Names; empty: every provider.
+    pub providers: Vec<String>,
+    pub claims: Vec<ClaimTest>,
+    pub shadow: bool,
+}
+
+/// A condition on a verified claim.
+#[derive(Clone, Debug)]
+pub(crate) enum ClaimTest {
+    Equals(Claim, Scalar),
+    Contains(Claim, Scalar),
+}
+
+/// A value that a claim can be compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Scalar {
+    Text(String),
+    Bool(bool),
+    Number(Number),
+}
+
+impl Read for Rule {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let mut fields = Fields::open(node)?;
+        let name = fields.with("name", named);
+        if name.as_deref() == Some("otherwise") {
+            fields.problem(
+                "name",
+                "`otherwise`",
+                "another name: this one means that no rule matched",
+            );
+        }
+        let hosts = fields
+            .filled::<Host>("hosts")
+            .into_iter()
+            .map(|host| host.0)
+            .collect();
+        let paths = fields
+            .filled::<PathPattern>("paths")
+            .into_iter()
+            .map(|path| path.0)
+            .collect();
+        let methods = fields
+            .filled::<Method>("methods")
+            .into_iter()
+            .map(|method| method.0)
+            .collect();
+        let access = fields.required("access");
+        let providers = names(fields.filled("providers"));
+        let claims: Vec<ClaimTest> = fields.optional("claims").unwrap_or_default();
+        let shadow = fields.with("mode", super::shadow_mode).unwrap_or(false);
+        if matches!(access, Some(Access::Open | Access::Deny)) {
+            for (name, set) in [
+                ("claims", !claims.is_empty()),
+                ("providers", !providers.is_empty()),
+            ] {
+                if set {
+                    fields.problem(
+                        name,
+                        "a condition on tokens",
+                        "none, since `access` does not look at tokens",
+                    );
+                }
+            }
+        }
+        fields.finish();
+        Some(Self {
+            name,
+            hosts,
+            paths,
+            methods,
+            access: access?,
+            providers,
+            claims,
+            shadow,
+        })
+    }
+}
+
+/// A host in lower case, or `*.` and a domain.
+struct Host(String);
+
+impl Read for Host {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let label = |label: &str| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        };
+        let good = |text: &str| match text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => text
+                .strip_prefix("*.")
+                .unwrap_or(text)
+                .split('.')
+                .all(label),
+        };
+        match node.text().filter(|text| good(text)) {
+            Some(text) => Some(Self(text.to_ascii_lowercase())),
+            None => node.refuse(
+                "a host name without a port, `*.` and a domain, or an IPv6 address in brackets",
+            ),
+        }
+    }
+}
+
+struct PathPattern(String);
+
+impl Read for PathPattern {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let good = |text: &str| {
+            let fixed = text.strip_suffix("/*").unwrap_or(text);
+            let plain =
+                !fixed.contains(['*', '?', '#']) && fixed.bytes().all(|b| b.is_ascii_graphic());
+            text == "*"
+                || (text.starts_with('/')
+                    && plain
+                    && !crate::path::Path::of(text.as_bytes()).ambiguous())
+        };
+        match node.text().filter(|text| good(text)) {
+            Some(text) => Some(Self(text)),
+            None => node.refuse_with(
+                "`/exact`, `/tree/*` or `*`",
+                "a path starts with `/`, has no query, parameters, dot segments or double slashes, and escapes what is no printable ASCII",
+            ),
+        }
+    }
+}
+
+struct Method(String);
+
+impl Read for Method {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let upper = |b: u8| b.is_ascii_uppercase() || b == b'-';
+        match node
+            .text()
+            .filter(|text| !text.is_empty() && text.bytes().all(upper))
+        {
+            Some(text) => Some(Self(text)),
+            None => node.refuse("a method in upper case, as in `GET`"),
+        }
+    }
+}
+
+impl Read for ClaimTest {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let mut fields = Fields::open(node)?;
+        let claim = fields.required("claim");
+        let tests = (fields.has("equals"), fields.has("contains"));
+        let equals = fields.optional("equals");
+        let contains = fields.optional("contains");
+        if contains == Some(Scalar::Text(String::new())) {
+            fields.problem(
+                "contains",
+                "an empty text",
+                "what the list or text must hold",
+            );
+        }
+        if tests.0 == tests.1 {
+            let found = if tests.0 {
+                "`equals` and `contains`"
+            } else {
+                "neither `equals` nor `contains`"
+            };
+            fields.problem("equals", found, "one of them");
+        }
+        fields.finish();
+        match (equals, contains) {
+            (Some(value), None) => Some(Self::Equals(claim?, value)),
+            (None, Some(Scalar::Text(text))) if text.is_empty() => None,
+            (None, Some(value)) => Some(Self::Contains(claim?, value)),
+            _ => None,
+        }
+    }
+}
+
+impl Read for Scalar {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        if node.is_text() {
+            return node.text().map(Self::Text);
+        }
+        match serde_json::from_str::<serde_json::Value>(node.raw.get()) {
+            Ok(serde_json::Value::Bool(value)) => Some(Self::Bool(value)),
+            Ok(serde_json::Value::Number(number)) => match exact(&number) {
+                Some(number) => Some(Self::Number(number)),
+                None => node.refuse_with(
+                    "a number of at most 2^53",
+                    "larger integers change on their way to the proxy",
+                ),
+            },
+            _ => node.refuse("a text, a number, `true` or `false`"),
+        }
+    }
+}
+
+/// A number that a double keeps, in one form however it was spelled: `1.0` is `1`.
+fn exact(number: &Number) -> Option<Number> {
+    let double = number
+        .as_f64()
+        .filter(|double| double.abs() <= LARGEST_INTEGER)?;
+    match number.as_i64() {
+        Some(whole) => (whole.unsigned_abs() <= LARGEST_INTEGER as u64).then(|| whole.into()),
+        None if double.fract() == 0.0 => Some((double as i64).into()),
+        None => Some(number.clone()),
+    }
+}
