@@ -56,3 +56,47 @@ fn the_batch_of_docs_simulate_gives_the_answers_that_stand_there() {
         );
     }
 }
+
+#[test]
+fn paths_that_documents_name_exist() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let top = [
+        "policy/",
+        "signature/",
+        "wasm-filter/",
+        "wasm-host/",
+        "corpus/",
+        "kubectl-kyma-istio/",
+        "playground/",
+        "lab/",
+        "e2e/",
+        "fuzz/",
+        "docs/",
+        "examples/",
+        "scripts/",
+        "testdata/",
+        ".ci/",
+    ];
+    let mut missing = Vec::new();
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/header-policy.md",
+        "docs/differences-to-envoy.md",
+        "docs/simulate.md",
+        "testdata/README.md",
+    ] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        let words = text.split(|c: char| c.is_whitespace() || "`()[],;|'\"".contains(c));
+        let paths = words
+            .map(|word| word.trim_end_matches(['.', ':']))
+            .filter(|word| top.iter().any(|top| word.starts_with(top)));
+        missing.extend(
+            paths
+                .filter(|path| !root.join(path).exists())
+                .map(|path| format!("{page}: {path}")),
+        );
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
