@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use policy::{Decision, Key, Peer, Policy, Position, Request, Verdict, VerifiedTokens, Verify};
+use policy::{
+    Decision, Headers, Key, Peer, Policy, Position, Request, Verdict, VerifiedTokens, Verify,
+};
 
 /// The policies that requests are judged by: every mode, every way to trust, and a token rule.
 pub fn policies() -> Vec<Policy> {
@@ -52,7 +54,7 @@ pub fn compile(spec: &str) -> Result<Policy, String> {
 /// Decides, and checks that neither a cache nor a second try changes anything.
 pub fn decide(policy: &Policy, headers: &[(&[u8], &[u8])], verify: &dyn Verify) -> Decision {
     let request = Request {
-        headers,
+        headers: Headers::new(headers),
         peer: Peer::default(),
         position: Some(Position::Gateway),
         tls: false,

@@ -1,6 +1,10 @@
 //! What is wrong with a policy, in words for the person who wrote it.
 
+use std::borrow::Cow;
 use std::fmt;
+
+/// Words of a message. Most are literals, which cost the module nothing until they are needed.
+pub(crate) type Words = Cow<'static, str>;
 
 /// One problem of a policy. A policy that can't be compiled yields all of them at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,19 +22,25 @@ pub struct ConfigError {
 impl ConfigError {
     pub(crate) fn new(
         path: impl fmt::Display,
-        found: impl Into<String>,
-        expected: impl Into<String>,
+        found: impl Into<Words>,
+        expected: impl Into<Words>,
     ) -> Self {
+        Self::made(&path, found.into(), expected.into())
+    }
+
+    // One copy of the code for the many places that report a problem.
+    #[inline(never)]
+    fn made(path: &dyn fmt::Display, found: Words, expected: Words) -> Self {
         Self {
             path: path.to_string(),
-            found: found.into(),
-            expected: expected.into(),
+            found: found.into_owned(),
+            expected: expected.into_owned(),
             hint: None,
         }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub(crate) fn hint(mut self, hint: impl Into<Words>) -> Self {
+        self.hint = Some(hint.into().into_owned());
         self
     }
 }

@@ -9,7 +9,8 @@ use std::fmt;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::read::members;
+use crate::read::{elements, members, number, text};
+use crate::sorted::sorted;
 
 /// SHA-256 of a policy's canonical form.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,8 +65,7 @@ impl Canonical {
             b'{' => self.object(members(raw)?, None, depth)?,
             b'[' => {
                 self.0.update(b"[");
-                let items: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
-                for (index, item) in items.into_iter().enumerate() {
+                for (index, item) in elements(raw)?.into_iter().enumerate() {
                     if index > 0 {
                         self.0.update(b",");
                     }
@@ -73,10 +73,10 @@ impl Canonical {
                 }
                 self.0.update(b"]");
             }
-            b'"' => self.text(&serde_json::from_str::<String>(raw.get()).ok()?),
+            b'"' => self.text(&text(raw)?),
             b't' | b'f' | b'n' => self.0.update(raw.get()),
             _ => {
-                let number: f64 = serde_json::from_str(raw.get()).ok()?;
+                let number = number(raw)?;
                 // Rust prints a whole double without a fraction and never with an exponent.
                 // Adding zero makes of -0 what it is equal to.
                 self.0.update((number + 0.0).to_string());
@@ -92,15 +92,19 @@ impl Canonical {
         depth: usize,
     ) -> Option<()> {
         members.retain(|(name, _)| Some(name.as_str()) != without);
-        members.sort_by(|left, right| left.0.cmp(&right.0));
-        self.0.update(b"{");
-        for (index, (name, value)) in members.into_iter().enumerate() {
-            if index > 0 {
-                self.0.update(b",");
-            }
-            self.text(&name);
+        let names: Vec<(&str, usize)> = members
+            .iter()
+            .enumerate()
+            .map(|(index, (name, _))| (name.as_str(), index))
+            .collect();
+        for (place, (name, index)) in sorted(names).into_iter().enumerate() {
+            self.0.update(if place > 0 { &b","[..] } else { b"{" });
+            self.text(name);
             self.0.update(b":");
-            self.value(value, depth)?;
+            self.value(members.get(index)?.1, depth)?;
+        }
+        if members.is_empty() {
+            self.0.update(b"{");
         }
         self.0.update(b"}");
         Some(())

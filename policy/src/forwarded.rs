@@ -24,7 +24,7 @@ pub(crate) struct Forwarded {
 #[derive(Clone, Debug)]
 struct Lists {
     /// True: may come.
-    entries: CidrMap<bool>,
+    entries: CidrMap,
     /// For an address in no list.
     otherwise: bool,
 }
@@ -83,7 +83,9 @@ impl Forwarded {
         position: Position,
         draft: &mut Draft,
     ) -> Result<(), Reason> {
-        let finding = self.chain.find(request, position);
+        let list = list(request);
+        let chain = list.as_deref();
+        let finding = self.chain.find(request, position, chain);
         draft.trace.finding = Some(finding);
         draft.client = finding.client;
         let resolved = self.chain.resolve(&finding);
@@ -102,9 +104,9 @@ impl Forwarded {
             finding,
             stripped,
             // The one text that both headers get.
-            client: address.map(|address| address.to_string().into_bytes().into()),
+            client: address.map(spell),
         };
-        self.send_on(request, position, &next, draft);
+        self.send_on(request, position, chain, &next, draft);
         if let (Some(name), Some(client)) = (&self.client_ip_header, next.client) {
             draft.effects.push(Edit::Set(Arc::clone(name), client));
         }
@@ -125,18 +127,20 @@ impl Forwarded {
     }
 
     /// Writes `x-forwarded-for` for the next hop, where it differs from what is there.
-    fn send_on(&self, request: &Request<'_>, position: Position, next: &Next, draft: &mut Draft) {
-        let chain = list(request);
+    fn send_on(
+        &self,
+        request: &Request<'_>,
+        position: Position,
+        chain: Option<&[u8]>,
+        next: &Next,
+        draft: &mut Draft,
+    ) {
         let Next {
             finding,
             stripped,
             client,
         } = next;
-        let peer = || {
-            finding
-                .peer
-                .map(|peer| Arc::from(peer.to_string().into_bytes()))
-        };
+        let peer = || finding.peer.map(spell);
         // What is left of the chain when nobody can be believed: at a gateway the peer, whom Envoy itself wrote down.
         let own = || peer().filter(|_| position == Position::Gateway);
         let written: Option<Arc<[u8]>> = match self.outbound {
@@ -148,15 +152,15 @@ impl Forwarded {
             Outbound::Keep | Outbound::Append if *stripped => own(),
             Outbound::Keep | Outbound::Append => return,
             Outbound::Replace => client.clone(),
-            Outbound::Truncate => match (client, finding.client_index, &chain) {
+            Outbound::Truncate => match (client, finding.client_index, chain) {
                 (Some(_), Some(index), Some(chain)) if !stripped => self.truncated(chain, index),
                 _ => client.clone(),
             },
             Outbound::Strip => None,
         };
         match (written, chain) {
-            (Some(written), Some(chain)) if *written == *chain && request.all(XFF).count() == 1 => {
-            }
+            (Some(written), Some(chain))
+                if *written == *chain && request.headers.all(XFF).count() == 1 => {}
             (Some(written), _) => draft.effects.push(Edit::set(XFF, written)),
             (None, Some(_)) => draft.effects.push(Edit::remove(XFF)),
             (None, None) => {}
@@ -181,11 +185,32 @@ impl Forwarded {
             false => self
                 .chain
                 .parse(element)
-                .map(|address: IpAddr| address.to_string().into_bytes()),
+                .map(|address| spell(address).to_vec()),
         };
         let kept: Option<Vec<Vec<u8>>> = kept.into_iter().rev().map(spell).collect();
         Some(kept?.join(&b","[..]).into())
     }
+}
+
+/// An address in its plain spelling. IPv4 is written here, since it is what most requests need and the library's formatter costs more than all the rest of the chain.
+fn spell(address: IpAddr) -> Arc<[u8]> {
+    let IpAddr::V4(v4) = address else {
+        return Arc::from(address.to_string().into_bytes());
+    };
+    let mut text = Vec::with_capacity("255.255.255.255".len());
+    for octet in v4.octets() {
+        if !text.is_empty() {
+            text.push(b'.');
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let zeros = digits
+            .iter()
+            .take(2)
+            .take_while(|digit| **digit == 0)
+            .count();
+        text.extend(digits.iter().skip(zeros).map(|digit| b'0' + digit));
+    }
+    text.into()
 }
 
 /// What the next hop's chain is made of.
@@ -199,7 +224,7 @@ struct Next {
 fn strip_companions(request: &Request<'_>, distrusted: bool, draft: &mut Draft) {
     let mut told = false;
     let own: &[u8] = if request.tls { b"https" } else { b"http" };
-    for (name, value) in request.headers {
+    for (name, value) in request.headers.of_lengths(u64::MAX) {
         let double = same_header(name, XFF) && *name != XFF.as_bytes();
         let companion = distrusted
             && COMPANIONS
@@ -215,5 +240,22 @@ fn strip_companions(request: &Request<'_>, distrusted: bool, draft: &mut Draft) 
                 draft.strips.push(Edit::set(PROTO, own));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_spelled_as_the_library_does() {
+        for octet in 0..=255 {
+            for address in [[octet, 0, 10, 255], [9, 99, octet, 100]] {
+                let address = IpAddr::from(address);
+                assert_eq!(*spell(address), *address.to_string().as_bytes());
+            }
+        }
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!(*spell(v6), *b"2001:db8::1");
     }
 }

@@ -4,7 +4,7 @@
 //! argument, and carrying out a decision is somebody else's work. So the same engine runs in Envoy, under wasmtime, in the plugin and in a browser.
 //!
 //! ```
-//! use policy::{Key, Outcome, Policy, Request, Verdict, VerifiedTokens, Verify};
+//! use policy::{Headers, Key, Outcome, Policy, Request, Verdict, VerifiedTokens, Verify};
 //!
 //! // Somebody who checks signatures; the crate `signature` does it in software.
 //! struct Nobody;
@@ -21,7 +21,7 @@
 //!
 //! // → decision(request): the peer 192.0.2.1 is the one trusted hop, so the client stands left of it
 //! let headers = [(&b":path"[..], &b"/"[..]), (b"x-forwarded-for", b"203.0.113.9, 192.0.2.1")];
-//! let request = Request { headers: &headers, peer: Default::default(), position: None, tls: false, now: Default::default() };
+//! let request = Request { headers: Headers::new(&headers), peer: Default::default(), position: None, tls: false, now: Default::default() };
 //! let decision = policy.decide(&request, &mut VerifiedTokens::new(0, 0), &Nobody);
 //!
 //! // → effects
@@ -40,6 +40,7 @@
     )
 )]
 
+mod bytes;
 mod chain;
 mod config;
 mod decision;
@@ -54,11 +55,13 @@ mod policy;
 mod read;
 mod reason;
 mod request;
+mod rule_index;
 mod rules;
 #[cfg(feature = "scenario")]
 mod scenario;
 #[cfg(feature = "schema")]
 mod schema;
+mod sorted;
 mod strip;
 mod tokens;
 
@@ -72,7 +75,7 @@ pub use jwt::{Algorithm, Key, KeyMaterial, Verdict, VerifiedTokens, Verify};
 pub use net::Cidr;
 pub use policy::Policy;
 pub use reason::Reason;
-pub use request::{Needs, Peer, Position, Request};
+pub use request::{Headers, Needs, Peer, Position, Request};
 #[cfg(feature = "scenario")]
 pub use scenario::{Arrived, HeaderValue, Scenario};
 #[cfg(feature = "schema")]

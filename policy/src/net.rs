@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::read::{Node, Read};
+use crate::sorted::sorted;
 
 /// A block of addresses, such as `192.0.2.0/24`. A bare address is a block of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,32 +78,43 @@ impl Read for Cidr {
     }
 }
 
-/// Blocks with a value each; the longest prefix that holds an address decides. A look-up is one binary search, however many blocks.
+/// Blocks with a yes or no each; the longest prefix that holds an address decides. A look-up is one binary search, however many blocks.
 #[derive(Clone, Debug)]
-pub(crate) struct CidrMap<V> {
-    v4: Vec<Range<V>>,
-    v6: Vec<Range<V>>,
+pub(crate) struct CidrMap {
+    v4: Vec<Range<u32>>,
+    v6: Vec<Range<u128>>,
 }
 
 /// Addresses from first to last, and no other range holds any of them.
 #[derive(Clone, Copy, Debug)]
-struct Range<V> {
-    first: u128,
-    last: u128,
-    value: V,
+struct Range<A> {
+    first: A,
+    last: A,
+    value: bool,
 }
 
-impl<V: Copy> CidrMap<V> {
+impl CidrMap {
     /// Of equal blocks the later one counts.
-    pub fn new(blocks: impl IntoIterator<Item = (Cidr, V)>) -> Self {
+    pub fn new(blocks: impl IntoIterator<Item = (Cidr, bool)>) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for (block, value) in blocks {
-            let family = if block.address.is_ipv4() {
-                &mut v4
-            } else {
-                &mut v6
-            };
-            family.push((block, value));
+            match block.address {
+                IpAddr::V4(v4_address) => v4.push(Block {
+                    first: u32::from(v4_address),
+                    prefix: block.prefix,
+                    order: v4.len(),
+                    // The block is IPv4, so its last address fits.
+                    last: block.last() as u32,
+                    value,
+                }),
+                IpAddr::V6(v6_address) => v6.push(Block {
+                    first: u128::from(v6_address),
+                    prefix: block.prefix,
+                    order: v6.len(),
+                    last: block.last(),
+                    value,
+                }),
+            }
         }
         Self {
             v4: flatten(v4),
@@ -111,59 +123,94 @@ impl<V: Copy> CidrMap<V> {
     }
 
     /// The value of the longest prefix that holds the address.
-    pub fn get(&self, address: IpAddr) -> Option<V> {
-        let (ranges, bits) = match address {
-            IpAddr::V4(v4) => (&self.v4, u128::from(u32::from(v4))),
-            IpAddr::V6(v6) => (&self.v6, u128::from(v6)),
-        };
-        let after = ranges.partition_point(|range| range.first <= bits);
-        let range = ranges.get(after.checked_sub(1)?)?;
-        (bits <= range.last).then_some(range.value)
+    pub fn get(&self, address: IpAddr) -> Option<bool> {
+        match address {
+            IpAddr::V4(v4) => find(&self.v4, v4.into()),
+            IpAddr::V6(v6) => find(&self.v6, v6.into()),
+        }
+    }
+}
+
+fn find<A: Copy + Ord>(ranges: &[Range<A>], address: A) -> Option<bool> {
+    let after = ranges.partition_point(|range| range.first <= address);
+    let range = ranges.get(after.checked_sub(1)?)?;
+    (address <= range.last).then_some(range.value)
+}
+
+/// A block on its way into ranges, in the order of the fields: outer blocks come before those inside, of equal ones the later comes last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Block<A> {
+    first: A,
+    prefix: u8,
+    order: usize,
+    last: A,
+    value: bool,
+}
+
+/// Neighbours of an address.
+trait Bits: Copy + Ord {
+    fn before(self) -> Option<Self>;
+    fn after(self) -> Option<Self>;
+}
+
+impl Bits for u32 {
+    fn before(self) -> Option<Self> {
+        self.checked_sub(1)
+    }
+    fn after(self) -> Option<Self> {
+        self.checked_add(1)
+    }
+}
+
+impl Bits for u128 {
+    fn before(self) -> Option<Self> {
+        self.checked_sub(1)
+    }
+    fn after(self) -> Option<Self> {
+        self.checked_add(1)
     }
 }
 
 /// Cuts nested blocks into ranges that don't overlap. Blocks nest or are apart, so a stack of the open ones is enough.
-fn flatten<V: Copy>(mut blocks: Vec<(Cidr, V)>) -> Vec<Range<V>> {
-    // Stable, so that of equal blocks the later one is on top.
-    blocks.sort_by_key(|(block, _)| (block.first(), block.prefix));
+fn flatten<A: Bits>(blocks: Vec<Block<A>>) -> Vec<Range<A>> {
+    let blocks = sorted(blocks);
     let mut ranges = Vec::with_capacity(blocks.len());
-    let mut open: Vec<Open<V>> = Vec::new();
-    for (block, value) in blocks {
-        let first = block.first();
-        while let Some(done) = open.pop_if(|top| top.last < first) {
+    let mut open: Vec<Open<A>> = Vec::new();
+    for block in blocks {
+        while let Some(done) = open.pop_if(|top| top.last < block.first) {
             done.close(done.last, &mut ranges);
             if let Some(parent) = open.last_mut() {
-                parent.next = done.last.checked_add(1);
+                parent.next = done.last.after();
             }
         }
-        if let (Some(parent), Some(before)) = (open.last(), first.checked_sub(1)) {
+        if let (Some(parent), Some(before)) = (open.last(), block.first.before()) {
             parent.close(before, &mut ranges);
         }
         open.push(Open {
-            next: Some(first),
-            last: block.last(),
-            value,
+            next: Some(block.first),
+            last: block.last,
+            value: block.value,
         });
     }
     while let Some(done) = open.pop() {
         done.close(done.last, &mut ranges);
         if let Some(parent) = open.last_mut() {
-            parent.next = done.last.checked_add(1);
+            parent.next = done.last.after();
         }
     }
     ranges
 }
 
 /// A block whose addresses from `next` to `last` are not yet given to any range.
-struct Open<V> {
-    next: Option<u128>,
-    last: u128,
-    value: V,
+struct Open<A> {
+    next: Option<A>,
+    last: A,
+    value: bool,
 }
 
-impl<V: Copy> Open<V> {
+impl<A: Bits> Open<A> {
     /// Makes a range of what is left up to and including `last`.
-    fn close(&self, last: u128, ranges: &mut Vec<Range<V>>) {
+    fn close(&self, last: A, ranges: &mut Vec<Range<A>>) {
         if let Some(first) = self.next.filter(|first| *first <= last) {
             ranges.push(Range {
                 first,
@@ -226,23 +273,23 @@ mod tests {
     #[test]
     fn the_longest_prefix_decides() {
         let map = CidrMap::new([
-            (cidr("10.0.0.0/8"), 'a'),
-            (cidr("10.1.0.0/16"), 'b'),
-            (cidr("10.1.2.3/32"), 'c'),
-            (cidr("2001:db8::/32"), 'd'),
-            (cidr("0.0.0.0/0"), 'e'),
+            (cidr("10.0.0.0/8"), false),
+            (cidr("10.1.0.0/16"), true),
+            (cidr("10.1.2.3/32"), false),
+            (cidr("2001:db8::/32"), false),
+            (cidr("0.0.0.0/0"), true),
         ]);
         for (address, value) in [
-            ("10.0.0.1", Some('a')),
-            ("10.1.0.0", Some('b')),
-            ("10.1.2.2", Some('b')),
-            ("10.1.2.3", Some('c')),
-            ("10.1.2.4", Some('b')),
-            ("10.1.255.255", Some('b')),
-            ("10.2.0.0", Some('a')),
-            ("11.0.0.0", Some('e')),
-            ("255.255.255.255", Some('e')),
-            ("2001:db8::1", Some('d')),
+            ("10.0.0.1", Some(false)),
+            ("10.1.0.0", Some(true)),
+            ("10.1.2.2", Some(true)),
+            ("10.1.2.3", Some(false)),
+            ("10.1.2.4", Some(true)),
+            ("10.1.255.255", Some(true)),
+            ("10.2.0.0", Some(false)),
+            ("11.0.0.0", Some(true)),
+            ("255.255.255.255", Some(true)),
+            ("2001:db8::1", Some(false)),
             ("::1", None),
             ("::ffff:10.1.2.3", None),
         ] {
@@ -281,17 +328,18 @@ mod tests {
     proptest! {
         #[test]
         fn the_map_agrees_with_a_search_through_all_blocks(
-            blocks in proptest::collection::vec(any_block(), 0..12),
+            blocks in proptest::collection::vec((any_block(), any::<bool>()), 0..12),
             address in any::<u32>(), near in any::<proptest::sample::Index>(), step in -1i64..=1,
         ) {
-            let map = CidrMap::new(blocks.iter().map(|block| (*block, *block)));
-            let edge = blocks.get(near.index(blocks.len().max(1))).map_or(0, |b| b.last() as i64 + step);
+            let map = CidrMap::new(blocks.iter().copied());
+            let edge = blocks.get(near.index(blocks.len().max(1))).map_or(0, |(b, _)| b.last() as i64 + step);
             for address in [address, edge.clamp(0, i64::from(u32::MAX)) as u32] {
                 let address = IpAddr::V4(address.into());
+                // Of equal ones `max_by_key` gives the last.
                 let slow = blocks.iter()
-                    .filter(|b| (b.first()..=b.last()).contains(&bits(address)))
-                    .max_by_key(|b| b.prefix);
-                prop_assert_eq!(map.get(address), slow.copied());
+                    .filter(|(b, _)| (b.first()..=b.last()).contains(&bits(address)))
+                    .max_by_key(|(b, _)| b.prefix);
+                prop_assert_eq!(map.get(address), slow.map(|(_, value)| *value));
             }
         }
     }

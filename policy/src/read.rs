@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Words};
 
 /// Where in the document a value stands.
 #[derive(Clone, Copy)]
@@ -45,31 +45,41 @@ pub(crate) trait Read: Sized {
 
 impl<'a> Node<'a, '_> {
     /// Reports that this value is something else than `expected`.
-    pub fn refuse<T>(self, expected: impl Into<String>) -> Option<T> {
-        let found = self.describe();
+    pub fn refuse<T>(self, expected: impl Into<Words>) -> Option<T> {
+        self.report(expected.into(), None);
+        None
+    }
+
+    /// As [`Node::refuse`], with a hint.
+    pub fn refuse_with<T>(self, expected: impl Into<Words>, hint: impl Into<Words>) -> Option<T> {
+        self.report(expected.into(), Some(hint.into()));
+        None
+    }
+
+    /// Reports a problem in other words than the value's own.
+    pub fn refuse_as<T>(self, found: impl Into<Words>, expected: impl Into<Words>) -> Option<T> {
         self.problems
             .push(ConfigError::new(self.path, found, expected));
         None
     }
 
-    /// As [`Node::refuse`], with a hint.
-    pub fn refuse_with<T>(self, expected: impl Into<String>, hint: impl Into<String>) -> Option<T> {
-        let found = self.describe();
-        self.problems
-            .push(ConfigError::new(self.path, found, expected).hint(hint));
-        None
+    #[inline(never)]
+    fn report(self, expected: Words, hint: Option<Words>) {
+        let mut problem = ConfigError::new(self.path, self.describe(), expected);
+        problem.hint = hint.map(Words::into_owned);
+        self.problems.push(problem);
     }
 
     fn describe(&self) -> String {
         if self.quiet && self.is_text() {
             return "a text".to_owned();
         }
-        describe(self.raw.get())
+        describe(self.raw)
     }
 
     /// The items of a list; anything else is a problem.
     pub fn items<T>(self, mut read: impl FnMut(Node<'_, '_>) -> Option<T>) -> Option<Vec<T>> {
-        let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(self.raw.get()) else {
+        let Some(items) = elements(self.raw) else {
             return self.refuse("a list");
         };
         let mut whole = true;
@@ -89,6 +99,16 @@ impl<'a> Node<'a, '_> {
         whole.then_some(list)
     }
 
+    /// Whether the value is an empty list.
+    fn is_empty_list(&self) -> bool {
+        let inside = self
+            .raw
+            .get()
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        inside.is_some_and(|inside| inside.trim_ascii().is_empty())
+    }
+
     /// Whether the value is a JSON text.
     pub fn is_text(&self) -> bool {
         self.raw.get().starts_with('"')
@@ -101,11 +121,12 @@ impl<'a> Node<'a, '_> {
 
     /// The text, when the value is one.
     pub fn text(&self) -> Option<String> {
-        serde_json::from_str(self.raw.get()).ok()
+        text(self.raw)
     }
 }
 
 impl Read for String {
+    #[inline(never)]
     fn read(node: Node<'_, '_>) -> Option<Self> {
         match node.text() {
             Some(text) => Some(text),
@@ -115,6 +136,7 @@ impl Read for String {
 }
 
 impl Read for bool {
+    #[inline(never)]
     fn read(node: Node<'_, '_>) -> Option<Self> {
         match node.raw.get() {
             "true" => Some(true),
@@ -128,14 +150,15 @@ impl Read for bool {
 pub(crate) const LARGEST_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// Reads a whole number in a range. `1.0` is `1`: Istio re-spells numbers on their way to the proxy.
+#[inline(never)]
 pub(crate) fn whole(node: Node<'_, '_>, least: u32, most: u32) -> Option<u32> {
     let expected = format!("a whole number from {least} to {most}");
-    match serde_json::from_str::<f64>(node.raw.get()) {
-        Ok(number) if number.abs() > LARGEST_INTEGER => node.refuse_with(
+    match number(node.raw) {
+        Some(number) if number.abs() > LARGEST_INTEGER => node.refuse_with(
             expected,
             "integers above 2^53 change on their way to the proxy",
         ),
-        Ok(number)
+        Some(number)
             if number.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(&number) =>
         {
             // In range and without a fraction, so the cast is exact.
@@ -156,11 +179,8 @@ pub(crate) struct Filled<T>(pub Vec<T>);
 
 impl<T: Read> Read for Filled<T> {
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        if matches!(serde_json::from_str::<[(); 0]>(node.raw.get()), Ok([])) {
-            let expected = "at least one entry, or no such field";
-            node.problems
-                .push(ConfigError::new(node.path, "an empty list", expected));
-            return None;
+        if node.is_empty_list() {
+            return node.refuse_as("an empty list", "at least one entry, or no such field");
         }
         node.items(T::read).map(Self)
     }
@@ -177,8 +197,9 @@ pub(crate) struct Fields<'a, 'p> {
 
 impl<'a, 'p> Fields<'a, 'p> {
     /// Opens an object; a name that stands twice is a problem.
+    #[inline(never)]
     pub fn open(node: Node<'a, 'p>) -> Option<Self> {
-        let Ok(Raw(left)) = serde_json::from_str::<Raw<'a>>(node.raw.get()) else {
+        let Some(left) = members(node.raw) else {
             return node.refuse("an object");
         };
         for (index, (name, _)) in left.iter().enumerate() {
@@ -198,6 +219,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// The raw value of a field, which counts as read.
+    #[inline(never)]
     pub fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
         self.known.push(name);
         let index = self.left.iter().position(|(field, _)| field == name)?;
@@ -210,9 +232,14 @@ impl<'a, 'p> Fields<'a, 'p> {
         name: &'static str,
         read: impl FnOnce(Node<'_, '_>) -> Option<T>,
     ) -> Option<T> {
-        let raw = self.raw(name)?;
-        read(Node {
-            raw,
+        read(self.node(name)?)
+    }
+
+    /// A field as a value to read.
+    #[inline(never)]
+    fn node(&mut self, name: &'static str) -> Option<Node<'a, '_>> {
+        Some(Node {
+            raw: self.raw(name)?,
             path: Path::Field(&self.path, name),
             problems: self.problems,
             quiet: self.quiet,
@@ -235,10 +262,15 @@ impl<'a, 'p> Fields<'a, 'p> {
         name: &'static str,
         read: impl FnOnce(Node<'_, '_>) -> Option<T>,
     ) -> Option<T> {
+        self.must_have(name);
+        self.with(name, read)
+    }
+
+    #[inline(never)]
+    fn must_have(&mut self, name: &str) {
         if !self.has(name) {
             self.problem(name, "nothing", "the field, which has no default");
         }
-        self.with(name, read)
     }
 
     /// Reads a list that may be absent, but not empty.
@@ -258,6 +290,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// Whether a field that was not read yet is there.
+    #[inline(never)]
     pub fn has(&self, name: &str) -> bool {
         self.left.iter().any(|(field, _)| field == name)
     }
@@ -266,20 +299,23 @@ impl<'a, 'p> Fields<'a, 'p> {
     pub fn problem(
         &mut self,
         field: &str,
-        found: impl Into<String>,
-        expected: impl Into<String>,
+        found: impl Into<Words>,
+        expected: impl Into<Words>,
     ) -> &mut ConfigError {
-        self.problems.push(ConfigError::new(
-            Path::Field(&self.path, field),
-            found,
-            expected,
-        ));
+        self.note(field, found.into(), expected.into())
+    }
+
+    #[inline(never)]
+    fn note(&mut self, field: &str, found: Words, expected: Words) -> &mut ConfigError {
+        let path = Path::Field(&self.path, field);
+        self.problems.push(ConfigError::new(path, found, expected));
         let last = self.problems.len() - 1;
         #[expect(clippy::indexing_slicing, reason = "pushed on the line above")]
         &mut self.problems[last]
     }
 
     /// Reports what was not asked for.
+    #[inline(never)]
     pub fn finish(self) {
         for (name, _) in &self.left {
             if self.known.iter().any(|known| known == name) {
@@ -309,24 +345,28 @@ pub(crate) fn list(names: &[&str]) -> String {
 
 /// Reads one of a closed list of names.
 pub(crate) fn choice<T: Copy>(node: Node<'_, '_>, names: &[(&'static str, T)]) -> Option<T> {
+    let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+    let (_, value) = names.get(chosen(node, &known)?)?;
+    Some(*value)
+}
+
+/// The index of the name that stands there.
+#[inline(never)]
+fn chosen(node: Node<'_, '_>, known: &[&str]) -> Option<usize> {
     let text = node.text();
-    let found = names
-        .iter()
-        .find(|(name, _)| Some(*name) == text.as_deref())
-        .map(|(_, value)| *value);
+    let found = known.iter().position(|name| Some(*name) == text.as_deref());
     if found.is_some() {
         return found;
     }
-    let known = names.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    let expected = format!("one of {}", list(&known));
-    match text.as_deref().and_then(|text| nearest(text, &known)) {
+    let expected = format!("one of {}", list(known));
+    match text.as_deref().and_then(|text| nearest(text, known)) {
         Some(near) => node.refuse_with(expected, format!("did you mean `{near}`?")),
         None => node.refuse(expected),
     }
 }
 
 /// A short description of a value for a message: its kind, and its text when that is short.
-pub(crate) fn describe(raw: &str) -> String {
+pub(crate) fn describe(raw: &RawValue) -> String {
     const LONGEST: usize = 60;
     let short = |text: &str| {
         let mut cut: String = text.chars().take(LONGEST).collect();
@@ -335,16 +375,16 @@ pub(crate) fn describe(raw: &str) -> String {
         }
         cut
     };
-    match raw.as_bytes().first() {
+    match raw.get().as_bytes().first() {
         Some(b'{') => "an object".to_owned(),
         Some(b'[') => "a list".to_owned(),
         Some(b'n') => "nothing (null)".to_owned(),
-        Some(b'"') => match serde_json::from_str::<String>(raw) {
-            Ok(text) if text.is_empty() => "an empty text".to_owned(),
-            Ok(text) => format!("`{}`", short(&text.replace(char::is_control, "\u{fffd}"))),
-            Err(_) => "a text".to_owned(),
+        Some(b'"') => match text(raw) {
+            Some(text) if text.is_empty() => "an empty text".to_owned(),
+            Some(text) => format!("`{}`", short(&text.replace(char::is_control, "\u{fffd}"))),
+            None => "a text".to_owned(),
         },
-        _ => format!("`{}`", short(raw)),
+        _ => format!("`{}`", short(raw.get())),
     }
 }
 
@@ -408,9 +448,27 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Raw<'a> {
     }
 }
 
-/// The fields of an object, for those who walk values that have no schema.
+/// The fields of an object.
+#[inline(never)]
 pub(crate) fn members(raw: &RawValue) -> Option<Vec<(String, &RawValue)>> {
-    serde_json::from_str::<Raw<'_>>(raw.get())
-        .ok()
-        .map(|raw| raw.0)
+    let Raw(fields) = serde_json::from_str(raw.get()).ok()?;
+    Some(fields)
+}
+
+/// The items of a list.
+#[inline(never)]
+pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// A JSON text.
+#[inline(never)]
+pub(crate) fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// A JSON number, as a double.
+#[inline(never)]
+pub(crate) fn number(raw: &RawValue) -> Option<f64> {
+    serde_json::from_str(raw.get()).ok()
 }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::bytes::same;
+
 /// Where the proxy stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "scenario", derive(serde::Serialize, serde::Deserialize))]
@@ -50,11 +52,54 @@ impl Peer<'_> {
     }
 }
 
+/// All headers in their order, pseudo headers included, names in lower case, values as they came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers<'a> {
+    pairs: &'a [(&'a [u8], &'a [u8])],
+    /// A bit for each length of a name, modulo 64: a header that is not there is mostly told without a search.
+    lengths: u64,
+}
+
+impl<'a> Headers<'a> {
+    /// Names and values, in order.
+    pub fn new(pairs: &'a [(&'a [u8], &'a [u8])]) -> Self {
+        Self {
+            pairs,
+            lengths: pairs
+                .iter()
+                .fold(0, |bits, (name, _)| bits | length_bit(name)),
+        }
+    }
+
+    /// Names and values whose name is as long as one of those that `lengths` has bits for, and maybe others.
+    pub(crate) fn of_lengths(&self, lengths: u64) -> &'a [(&'a [u8], &'a [u8])] {
+        if self.lengths & lengths == 0 {
+            &[]
+        } else {
+            self.pairs
+        }
+    }
+
+    /// The values of a header, in order. `name` is in lower case.
+    pub(crate) fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let name = name.as_bytes();
+        self.of_lengths(length_bit(name))
+            .iter()
+            .filter(move |(header, _)| same(header, name))
+            .map(|(_, value)| *value)
+    }
+}
+
+/// The bit of a name's length, see [`Headers`].
+pub(crate) fn length_bit(name: &[u8]) -> u64 {
+    1 << (name.len() % 64)
+}
+
 /// A request at its headers.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// All headers in their order, pseudo headers included, names in lower case, values as they came.
-    pub headers: &'a [(&'a [u8], &'a [u8])],
+    /// Its headers.
+    pub headers: Headers<'a>,
     /// The other end of the connection.
     pub peer: Peer<'a>,
     /// Where the proxy stands, when the policy does not say so itself.
@@ -66,20 +111,9 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The values of a header, in order. `name` is in lower case.
-    pub(crate) fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.headers
-            .iter()
-            .filter(move |(header, _)| *header == name.as_bytes())
-            .map(|(_, value)| *value)
-    }
-
-    /// The first value of a header.
+    /// The first value of a header. `name` is in lower case.
     pub(crate) fn first(&self, name: &str) -> Option<&'a [u8]> {
-        self.headers
-            .iter()
-            .find(|(header, _)| *header == name.as_bytes())
-            .map(|(_, value)| *value)
+        self.headers.all(name).next()
     }
 }
 

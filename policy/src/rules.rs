@@ -4,6 +4,7 @@ use crate::config::{Access, Claim, ClaimTest, Rule, Scalar};
 use crate::jwt::{Claims, Json};
 use crate::path::Path;
 use crate::request::Request;
+use crate::rule_index::{Key, Kind};
 
 /// A rule, compiled: names became bits.
 #[derive(Clone, Debug)]
@@ -37,9 +38,9 @@ enum PathPattern {
 
 /// What rules look at, prepared once for all of them.
 pub(crate) struct Target<'r> {
-    host: &'r [u8],
-    method: &'r [u8],
-    path: std::borrow::Cow<'r, [u8]>,
+    pub host: &'r [u8],
+    pub method: &'r [u8],
+    pub path: std::borrow::Cow<'r, [u8]>,
 }
 
 impl<'r> Target<'r> {
@@ -106,6 +107,26 @@ impl CompiledRule {
                 .iter()
                 .any(|pattern| host_matches(pattern, target.host)),
         )
+    }
+
+    /// Keys of which a request has at least one when a path of this rule matches it; `None` when any path may.
+    pub fn path_keys(&self) -> Option<Vec<u64>> {
+        let key = |pattern: &PathPattern| match pattern {
+            PathPattern::Any => None,
+            PathPattern::Exact(path) => Some(Key::whole(Kind::Path, path.iter().copied())),
+            PathPattern::Tree(path) => Some(Key::whole(Kind::Tree, path.iter().copied())),
+        };
+        let keys: Vec<u64> = self.paths.iter().map(key).collect::<Option<_>>()?;
+        (!keys.is_empty()).then_some(keys)
+    }
+
+    /// As [`Self::path_keys`], of hosts.
+    pub fn host_keys(&self) -> Option<Vec<u64>> {
+        let key = |pattern: &String| match pattern.strip_prefix('*') {
+            None => Key::whole(Kind::Host, pattern.bytes().rev()),
+            Some(domain) => Key::whole(Kind::Domain, domain.bytes().rev()),
+        };
+        (!self.hosts.is_empty()).then(|| self.hosts.iter().map(key).collect())
     }
 
     pub fn looks_at_paths(&self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::{Peer, Position, Request};
+use crate::request::{Headers, Peer, Position, Request};
 
 /// A request as the client sends it, and the proxy that it meets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -193,7 +193,7 @@ impl Arrived {
     /// The request; `pairs` come from [`Arrived::pairs`].
     pub fn request<'a>(&'a self, pairs: &'a [(&'a [u8], &'a [u8])]) -> Request<'a> {
         Request {
-            headers: pairs,
+            headers: Headers::new(pairs),
             peer: Peer {
                 address: self.peer,
                 identity: self.peer_identity.as_deref().map(str::as_bytes),

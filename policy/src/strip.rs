@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::decision::Draft;
-use crate::request::Request;
+use crate::request::{Request, length_bit};
 
 /// The names of all headers that a policy may emit.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ impl Strip {
 
     /// Removes each of them that the request has.
     pub fn apply(&self, request: &Request<'_>, draft: &mut Draft) {
-        for (name, _) in request.headers {
+        for (name, _) in request.headers.of_lengths(self.lengths) {
             if self.lengths & length_bit(name) == 0 {
                 continue;
             }
@@ -53,10 +53,6 @@ impl Strip {
 /// A header's name as the request has it.
 pub(crate) fn spelled(name: &[u8]) -> Arc<str> {
     String::from_utf8_lossy(name).into()
-}
-
-fn length_bit(name: &[u8]) -> u64 {
-    1 << (name.len() % 64)
 }
 
 /// Whether two names are one header to whoever reads it: without case, and `_` is `-`.

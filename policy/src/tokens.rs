@@ -9,6 +9,7 @@ use crate::jwt::{Located, Unverified, Verified, VerifiedTokens, Verify, edits, r
 use crate::path::Path;
 use crate::reason::Reason;
 use crate::request::Request;
+use crate::rule_index::RuleIndex;
 use crate::rules::{CompiledRule, Target, Terms, holds};
 
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct Tokens {
     /// For each provider a bit for each of its places.
     places: Vec<u64>,
     rules: Vec<CompiledRule>,
+    index: RuleIndex,
     otherwise: Terms,
     refuse_ambiguous: bool,
     pass_preflight: bool,
@@ -101,6 +103,7 @@ impl Tokens {
                 .map(|provider| provider.max_token_bytes as usize)
                 .max()
                 .unwrap_or(0),
+            index: RuleIndex::new(&rules),
             rules,
             places,
             locations,
@@ -160,14 +163,11 @@ impl Tokens {
             return Err(Reason::PathAmbiguous);
         }
         let target = Target::of(request);
-        let matching = self
-            .rules
-            .iter()
-            .enumerate()
-            .find(|(_, rule)| rule.matches(&target));
+        let first = self.index.first(&self.rules, &target);
+        let matching = first.and_then(|place| Some((place, self.rules.get(place)?)));
         let (rule, terms) = matching
-            .map_or((RuleRef::Otherwise, &self.otherwise), |(index, rule)| {
-                (RuleRef::Rule(index), &rule.terms)
+            .map_or((RuleRef::Otherwise, &self.otherwise), |(place, rule)| {
+                (RuleRef::Rule(place), &rule.terms)
             });
         draft.trace.rule = Some(rule);
         match self.satisfy(terms, request, known, verify, draft) {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use policy::{Decision, Edit, Outcome, Peer, Position, Reason, Reply, Request};
+use policy::{Decision, Edit, Headers, Outcome, Peer, Position, Reason, Reply, Request};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -55,7 +55,7 @@ impl Running {
         let mut decide =
             |request: &Request<'_>| self.policy.decide(request, &mut known, &self.signatures);
         let bare = Request {
-            headers: &[],
+            headers: Headers::default(),
             peer: Peer::default(),
             position,
             tls: false,
@@ -76,7 +76,7 @@ impl Running {
         let source = read(self.needs.address, "source\0address")?;
         let tls = read(self.needs.tls, "connection\0tls_version")?;
         Ok(decide(&Request {
-            headers: &abi::pairs(&buffer)?,
+            headers: Headers::new(&abi::pairs(&buffer)?),
             peer: Peer {
                 address: source.as_deref().and_then(Peer::address_of),
                 identity: identity.as_deref().filter(|identity| !identity.is_empty()),

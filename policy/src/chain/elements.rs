@@ -11,7 +11,7 @@ pub(crate) const XFF: &str = "x-forwarded-for";
 /// The one list that all `x-forwarded-for` lines make. Envoy joins them before any filter runs, and an empty line adds nothing (measured, Envoy 1.40); hosts that
 /// hand over the lines are treated the same. `None` when there is no such header.
 pub(crate) fn list<'a>(request: &Request<'a>) -> Option<Cow<'a, [u8]>> {
-    let mut lines = request.all(XFF);
+    let mut lines = request.headers.all(XFF);
     let first = lines.next()?;
     let mut list = Cow::Borrowed(first);
     for line in lines.filter(|line| !line.is_empty()) {

@@ -16,7 +16,7 @@ const MOST_ENTRIES: usize = 20;
 #[derive(Clone, Debug)]
 pub(crate) enum Emulated {
     Hops(u32),
-    Cidrs(CidrMap<()>),
+    Cidrs(CidrMap),
 }
 
 impl Emulated {
@@ -81,7 +81,7 @@ fn nth_from_right(list: &[u8], skip: u32) -> Option<Found> {
 }
 
 /// The rightmost address that is not trusted; when all are, the leftmost.
-fn walk(list: &[u8], peer: Option<IpAddr>, trusted: &CidrMap<()>) -> Option<Found> {
+fn walk(list: &[u8], peer: Option<IpAddr>, trusted: &CidrMap) -> Option<Found> {
     trusted.get(peer?)?;
     if from_right(list).count() > MOST_ENTRIES {
         return None;

@@ -12,7 +12,7 @@ use crate::request::Request;
 pub(super) struct Judge<'a, 'r> {
     pub chain: &'a Chain,
     pub hops: Option<Hops>,
-    pub cidrs: Option<&'a CidrMap<()>>,
+    pub cidrs: Option<&'a CidrMap>,
     pub identities: &'a [String],
     pub request: &'a Request<'r>,
 }

@@ -15,7 +15,7 @@ use crate::config::{Action, ChainMode, Forwarded, GatewaySends, Hops, Limits};
 use crate::net::{CidrMap, is_private};
 use crate::reason::Reason;
 use crate::request::{Position, Request};
-use elements::{from_right, lenient, list, strict, trim};
+use elements::{from_right, lenient, strict, trim};
 use envoy::Emulated;
 
 pub use finding::{Anomalies, Anomaly, Client, Finding, How, Unknown};
@@ -44,7 +44,7 @@ enum Trust {
     Emulated(Emulated),
     Judged {
         hops: Option<Hops>,
-        cidrs: Option<CidrMap<()>>,
+        cidrs: Option<CidrMap>,
         identities: Vec<String>,
     },
 }
@@ -52,7 +52,7 @@ enum Trust {
 impl Chain {
     pub fn compile(wire: &Forwarded) -> Self {
         let cidrs = (!wire.cidrs.is_empty())
-            .then(|| CidrMap::new(wire.cidrs.iter().map(|block| (*block, ()))));
+            .then(|| CidrMap::new(wire.cidrs.iter().map(|block| (*block, true))));
         let trust = match (wire.mode, cidrs) {
             (ChainMode::Envoy, Some(cidrs)) => Trust::Emulated(Emulated::Cidrs(cidrs)),
             (ChainMode::Envoy, None) => {
@@ -116,10 +116,8 @@ impl Chain {
         matches!(&self.trust, Trust::Judged { identities, .. } if !identities.is_empty())
     }
 
-    /// Reads the chain.
-    pub fn find(&self, request: &Request<'_>, position: Position) -> Finding {
-        let list = list(request);
-        let list = list.as_deref();
+    /// Reads the chain, which is what [`elements::list`] makes of the request.
+    pub fn find(&self, request: &Request<'_>, position: Position, list: Option<&[u8]>) -> Finding {
         let mut finding = match &self.trust {
             Trust::Emulated(emulated) => return self.emulate(emulated, request, position, list),
             Trust::Judged {
@@ -216,7 +214,7 @@ impl Chain {
         if request.first("forwarded").is_none() || finding.anomalies.contains(Anomaly::TooLong) {
             return;
         }
-        let told = rfc7239::addresses(request.all("forwarded"));
+        let told = rfc7239::addresses(request.headers.all("forwarded"));
         let mut chain: Vec<Option<IpAddr>> =
             list.map_or_else(Vec::new, |list| from_right(list).map(lenient).collect());
         chain.reverse();

@@ -286,12 +286,10 @@ pub(crate) fn check(
     problems: &mut Vec<ConfigError>,
 ) {
     let mut refuse = |field: &str, found: &str, expected: &str, hint: &str| {
-        let problem = ConfigError::new(format_args!("{path}.{field}"), found, expected);
-        problems.push(if hint.is_empty() {
-            problem
-        } else {
-            problem.hint(hint)
-        });
+        let place = format_args!("{path}.{field}");
+        let mut problem = ConfigError::new(place, found.to_owned(), expected.to_owned());
+        problem.hint = (!hint.is_empty()).then(|| hint.to_owned());
+        problems.push(problem);
     };
     let Forwarded {
         mode,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::jwt::{Name, named, names};
 use crate::config::{HeaderName, leaves};
 use crate::jwt::{Algorithm, Key, read_jwks};
-use crate::read::{Fields, Node, Read, choice, whole};
+use crate::read::{Fields, Node, Read, choice, elements, text, whole};
 
 #[derive(Debug)]
 pub(crate) struct Provider {
@@ -200,8 +200,9 @@ impl Read for Claim {
         if node.is_text() {
             return named(node).map(|name| Self(vec![name]));
         }
-        let serde_json::Result::Ok(path) = serde_json::from_str::<Vec<String>>(node.raw.get())
-        else {
+        let names = elements(node.raw);
+        let names = names.map(|names| names.into_iter().map(text).collect::<Option<Vec<String>>>());
+        let Some(path) = names.flatten() else {
             return node.refuse("the name of a claim, or a list of names");
         };
         if path.is_empty() || path.iter().any(String::is_empty) {

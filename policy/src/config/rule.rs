@@ -4,6 +4,7 @@ use serde_json::Number;
 
 use super::jwt::{named, names};
 use crate::config::{Access, Claim};
+use crate::jwt::Json;
 use crate::read::{Fields, LARGEST_INTEGER, Node, Read};
 
 pub(crate) struct Rule {
@@ -197,9 +198,9 @@ impl Read for Scalar {
         if node.is_text() {
             return node.text().map(Self::Text);
         }
-        match serde_json::from_str::<serde_json::Value>(node.raw.get()) {
-            Ok(serde_json::Value::Bool(value)) => Some(Self::Bool(value)),
-            Ok(serde_json::Value::Number(number)) => match exact(&number) {
+        match Json::parse(node.raw.get().as_bytes()) {
+            Some(Json::Bool(value)) => Some(Self::Bool(value)),
+            Some(Json::Number(number)) => match exact(&number) {
                 Some(number) => Some(Self::Number(number)),
                 None => node.refuse_with(
                     "a number of at most 2^53",

@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
 use super::token::Claims;
+use crate::bytes::same;
 use crate::decision::Edit;
 use crate::fingerprint::Fingerprint;
 
@@ -111,6 +112,6 @@ impl Slot {
     fn holds(&self, token: &[u8]) -> bool {
         self.entry
             .as_ref()
-            .is_some_and(|(known, _)| **known == *token)
+            .is_some_and(|(known, _)| same(known, token))
     }
 }

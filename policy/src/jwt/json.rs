@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
+use crate::sorted::sorted;
+
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
@@ -134,11 +136,16 @@ fn twice(members: &[(String, Json)]) -> bool {
             .enumerate()
             .any(|(index, (name, _))| members.iter().take(index).any(|(other, _)| other == name));
     }
-    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
+    let names = sorted(
+        members
+            .iter()
+            .enumerate()
+            .map(|(index, (name, _))| (name.as_str(), index))
+            .collect(),
+    );
     names
         .windows(2)
-        .any(|pair| matches!(pair, [left, right] if left == right))
+        .any(|pair| matches!(pair, [(left, _), (right, _)] if left == right))
 }
 
 #[cfg(test)]

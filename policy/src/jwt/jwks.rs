@@ -27,9 +27,7 @@ pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<
                     error.line(),
                     error.column()
                 );
-                node.problems
-                    .push(crate::ConfigError::new(node.path, found, "a JWK Set"));
-                return None;
+                return node.refuse_as(found, "a JWK Set");
             }
         }
     } else {
@@ -206,13 +204,6 @@ fn coordinate<const N: usize>(jwk: &mut Fields<'_, '_>, name: &'static str) -> O
 fn base64url(node: Node<'_, '_>) -> Option<Vec<u8>> {
     match node.text().and_then(|text| BASE64URL.decode(text).ok()) {
         Some(bytes) => Some(bytes),
-        None => {
-            node.problems.push(crate::ConfigError::new(
-                node.path,
-                "no base64url",
-                "base64url without padding",
-            ));
-            None
-        }
+        None => node.refuse_as("no base64url", "base64url without padding"),
     }
 }

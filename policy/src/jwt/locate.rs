@@ -30,7 +30,7 @@ impl<'r> Located<'r> {
                 Location::Header { name, prefix } => {
                     // A line with another credential beside a token's is as much of a second opinion as a part behind a comma.
                     let (mut here, mut other) = (Self::Nothing, false);
-                    for part in request.all(name).flat_map(parts) {
+                    for part in request.headers.all(name).flat_map(parts) {
                         match after_prefix(part.trim_ascii(), prefix) {
                             Some(token) => here.add(Some(Cow::Borrowed(token)), bit),
                             None => other = true,
@@ -43,11 +43,7 @@ impl<'r> Located<'r> {
                     }
                 }
                 Location::Cookie(name) => {
-                    for (_, value) in request
-                        .headers
-                        .iter()
-                        .filter(|(header, _)| *header == b"cookie")
-                    {
+                    for value in request.headers.all("cookie") {
                         for (_, token) in
                             cookies(value).filter(|(cookie, _)| *cookie == name.as_bytes())
                         {
@@ -200,6 +196,7 @@ pub(crate) fn remove(
         .any(|location| matches!(location, Location::Cookie(_)))
     {
         let pairs = request
+            .headers
             .all("cookie")
             .flat_map(|value| value.split(|b| *b == b';').map(<[u8]>::trim_ascii));
         let left: Vec<&[u8]> = pairs

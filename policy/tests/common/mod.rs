@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use policy::{
-    Decision, Edit, Key, Peer, Policy, Position, Request, Verdict, VerifiedTokens, Verify,
+    Decision, Edit, Headers, Key, Peer, Policy, Position, Request, Verdict, VerifiedTokens, Verify,
 };
 use serde_json::{Value, json};
 use signature::Software;
@@ -245,7 +245,7 @@ impl Call {
             .map(|(name, value)| (&**name, &**value))
             .collect();
         let request = Request {
-            headers: &headers,
+            headers: Headers::new(&headers),
             peer: Peer {
                 address: self.address,
                 identity: self.identity.as_deref(),
