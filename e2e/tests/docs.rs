@@ -84,6 +84,8 @@ fn paths_that_documents_name_exist() {
         "CONTRIBUTING.md",
         "docs/header-policy.md",
         "docs/differences-to-envoy.md",
+        "docs/performance.md",
+        "docs/serve.md",
         "docs/simulate.md",
         "testdata/README.md",
     ] {

@@ -1,6 +1,6 @@
 //! The command line as clap sees it. It holds values and no behaviour.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -53,6 +53,17 @@ Exit codes: 0 allowed, 1 denied, 2 invalid input. With --requests: 0 every line 
         after_help = "Example:\n  kubectl kyma-istio filter test cases/ -o junit > report.xml\n\nExit codes: 0 all passed, 1 one failed, 2 invalid input."
     )]
     Test(Test),
+    /// Serve a policy on a local port: the filter judges each request.
+    #[command(after_help = "Examples:
+  kubectl kyma-istio filter serve --policy policy.yaml
+  kubectl kyma-istio filter serve --policy policy.yaml --listen 127.0.0.1:0 --upstream http://127.0.0.1:3000 -o json
+
+Then: curl -i -H 'x-forwarded-for: 203.0.113.9' http://127.0.0.1:8080/
+
+Each request is a line on stderr: method, path, verdict, status, reason, client. A policy file that changes is taken at once; one that does not compile is told, and the last good one goes on serving.
+
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 invalid input, or the address can't be listened on.")]
+    Serve(Serve),
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +153,36 @@ pub struct Test {
     pub output: TestForm,
 }
 
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The policy, YAML or JSON; `-` is stdin, which is read once.
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// Where to listen; port 0 lets the system choose.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where allowed requests go, over plain HTTP/1.1 (no https). Without it the answer shows what an upstream would see.
+    #[arg(long, value_name = "http://HOST:PORT")]
+    pub upstream: Option<String>,
+    /// Where the proxy stands [default: the policy's position, else Gateway].
+    #[arg(long, value_enum)]
+    pub position: Option<Position>,
+    /// The SPIFFE id of the mTLS peer, for every connection.
+    #[arg(long, value_name = "SPIFFE-ID")]
+    pub peer_identity: Option<String>,
+    /// A filter instead of the embedded one.
+    #[arg(long, value_name = "FILE.wasm")]
+    pub filter: Option<PathBuf>,
+    /// Listen on an address that other machines can reach.
+    #[arg(long)]
+    pub allow_remote: bool,
+    /// No line for each request.
+    #[arg(short, long)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Output {
     /// The form of the answer.
@@ -201,6 +242,16 @@ pub enum Position {
     SidecarInbound,
     /// A sidecar, for what its workload sends.
     SidecarOutbound,
+}
+
+impl From<Position> for policy::Position {
+    fn from(position: Position) -> Self {
+        match position {
+            Position::Gateway => Self::Gateway,
+            Position::SidecarInbound => Self::SidecarInbound,
+            Position::SidecarOutbound => Self::SidecarOutbound,
+        }
+    }
 }
 
 #[cfg(test)]

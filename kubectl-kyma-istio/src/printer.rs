@@ -55,6 +55,11 @@ impl<'a> Printer<'a> {
         }
     }
 
+    /// Writes an answer that is not the last one.
+    pub fn answer(&mut self, report: &Report) -> Result<(), Error> {
+        Ok(self.write(report)?)
+    }
+
     /// Writes one line of a long answer.
     pub fn json_line(&mut self, value: &impl Serialize) -> Result<(), Error> {
         serde_json::to_writer(&mut *self.stdout, value).map_err(io::Error::from)?;
@@ -111,8 +116,13 @@ impl<'a> Printer<'a> {
     }
 
     fn write(&mut self, report: &Report) -> io::Result<()> {
-        if let Body::Batch(batch) = &report.body {
-            self.story(&batch.story());
+        let story = match &report.body {
+            Body::Batch(batch) => Some(batch.story()),
+            Body::Served(served) => Some(served.story()),
+            _ => None,
+        };
+        if let Some(story) = story {
+            self.story(&story);
             return self.stdout.flush();
         }
         match (report.form, &report.body) {
@@ -145,7 +155,8 @@ fn human(body: &Body, text: &mut Text) {
         Body::Simulation(simulation) => simulation.human(text),
         Body::Tests(tests) => tests.human(text),
         Body::Version(version) => version.human(text),
-        Body::Schema(_) | Body::Batch(_) => {}
+        Body::Listening(listening) => listening.human(text),
+        Body::Schema(_) | Body::Batch(_) | Body::Served(_) => {}
     }
 }
 

@@ -88,6 +88,7 @@ fn help_of_each_verb_has_an_example() {
         &["filter", "schema"],
         &["filter", "simulate"],
         &["filter", "test"],
+        &["filter", "serve"],
         &["version"],
     ] {
         let answer = plugin("", &[verb, &["--help"]].concat(), "");

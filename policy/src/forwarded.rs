@@ -17,6 +17,8 @@ pub(crate) struct Forwarded {
     chain: Chain,
     outbound: Outbound,
     client_ip_header: Option<Arc<str>>,
+    /// The name of the header that most requests get written.
+    xff: Arc<str>,
     lists: Option<Lists>,
     companions: Companions,
 }
@@ -58,6 +60,7 @@ impl Forwarded {
                 .client_ip_header
                 .as_ref()
                 .map(|name| name.as_str().into()),
+            xff: XFF.into(),
             lists: (!wire.allow.is_empty() || !wire.deny.is_empty()).then(|| Lists {
                 entries: CidrMap::new(entries),
                 otherwise: wire.allow.is_empty(),
@@ -161,7 +164,9 @@ impl Forwarded {
         match (written, chain) {
             (Some(written), Some(chain))
                 if *written == *chain && request.headers.all(XFF).count() == 1 => {}
-            (Some(written), _) => draft.effects.push(Edit::set(XFF, written)),
+            (Some(written), _) => draft
+                .effects
+                .push(Edit::Set(Arc::clone(&self.xff), written)),
             (None, Some(_)) => draft.effects.push(Edit::remove(XFF)),
             (None, None) => {}
         }
@@ -197,10 +202,13 @@ fn spell(address: IpAddr) -> Arc<[u8]> {
     let IpAddr::V4(v4) = address else {
         return Arc::from(address.to_string().into_bytes());
     };
-    let mut text = Vec::with_capacity("255.255.255.255".len());
-    for octet in v4.octets() {
-        if !text.is_empty() {
-            text.push(b'.');
+    let mut text = [b'.'; "255.255.255.255".len()];
+    let mut places = text.iter_mut();
+    let mut length = 0;
+    for (index, octet) in v4.octets().into_iter().enumerate() {
+        if index > 0 {
+            // The dot is there.
+            length += usize::from(places.next().is_some());
         }
         let digits = [octet / 100, octet / 10 % 10, octet % 10];
         let zeros = digits
@@ -208,9 +216,14 @@ fn spell(address: IpAddr) -> Arc<[u8]> {
             .take(2)
             .take_while(|digit| **digit == 0)
             .count();
-        text.extend(digits.iter().skip(zeros).map(|digit| b'0' + digit));
+        for digit in digits.iter().skip(zeros) {
+            if let Some(place) = places.next() {
+                *place = b'0' + digit;
+                length += 1;
+            }
+        }
     }
-    text.into()
+    text.get(..length).unwrap_or_default().into()
 }
 
 /// What the next hop's chain is made of.

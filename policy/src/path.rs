@@ -16,7 +16,7 @@ impl<'a> Path<'a> {
     }
 
     /// Whether two readers could take this path for two paths: an escaped slash or backslash, a backslash, a dot segment, a double slash, a path parameter (`;`), NUL, a
-    /// broken escape, or no slash at its start.
+    /// broken escape, an overlong form of UTF-8, or no slash at its start.
     pub fn ambiguous(&self) -> bool {
         if self.0 == b"*" {
             return false;
@@ -25,6 +25,7 @@ impl<'a> Path<'a> {
             return true;
         }
         let mut segment = Segment::default();
+        let mut before = 0;
         let mut rest = self.0.iter().skip(1);
         while let Some(byte) = rest.next() {
             let byte = if *byte == b'%' {
@@ -38,6 +39,15 @@ impl<'a> Path<'a> {
             } else {
                 *byte
             };
+            // A longer form of a character than UTF-8 allows (RFC 3629 section 3): `%c0%af` is a slash to whoever decodes it all the same.
+            let overlong = matches!(
+                (before, byte),
+                (_, 0xc0 | 0xc1) | (0xe0, 0x80..0xa0) | (0xf0, 0x80..0x90)
+            );
+            if overlong {
+                return true;
+            }
+            before = byte;
             match byte {
                 // Servlet containers cut a segment off at `;`, so `/admin;x` and `/a/..;/admin` are other paths to them.
                 b'\\' | 0 | b';' => return true,
@@ -130,6 +140,10 @@ mod tests {
             "/a;x",
             "/a/..;/b",
             "/a%3Bx",
+            "/a/..%c0%afb",
+            "/%C1%9c",
+            "/%e0%80%af",
+            "/%f0%80%80%af",
         ] {
             assert!(Path::of(path.as_bytes()).ambiguous(), "{path}");
         }
@@ -146,6 +160,10 @@ mod tests {
             "/a?x=//../",
             "/a#/../",
             "/..a/b",
+            "/caf%c3%a9",
+            "/%e0%a4%a8",
+            "/%f0%9f%98%80",
+            "/caf%e9",
         ] {
             assert!(!Path::of(path.as_bytes()).ambiguous(), "{path}");
         }

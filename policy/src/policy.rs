@@ -151,8 +151,12 @@ impl Policy {
         let mut decision = Decision::allow(draft.client, draft.trace);
         match (judged, self.shadow) {
             (Ok(shadow), false) => {
-                draft.strips.append(&mut draft.effects);
-                decision.edits = tidy(draft.strips);
+                decision.edits = if draft.strips.is_empty() {
+                    draft.effects
+                } else {
+                    draft.strips.append(&mut draft.effects);
+                    tidy(draft.strips)
+                };
                 decision.shadow = shadow;
             }
             (Ok(shadow), true) => decision.shadow = shadow,

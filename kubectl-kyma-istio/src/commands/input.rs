@@ -49,16 +49,33 @@ pub fn policies(text: &str) -> Result<Vec<(usize, Document)>, YamlError> {
         .collect())
 }
 
+/// A policy that compiles.
+pub struct OnePolicy {
+    pub document: Value,
+    pub json: Vec<u8>,
+    pub fingerprint: policy::Fingerprint,
+}
+
 /// The one policy of a file, as JSON.
 pub fn policy(path: &Path, stdin: &mut dyn BufRead) -> Result<(Value, Vec<u8>), Error> {
-    let name = name(path);
-    let text = text(path, stdin)?;
-    let mut found = policies(&text).map_err(|error| syntax(&name, &error))?;
+    let read = one_policy(&name(path), &text(path, stdin)?)?;
+    Ok((read.document, read.json))
+}
+
+/// The one policy of a text; `name` stands in messages.
+pub fn one_policy(name: &str, text: &str) -> Result<OnePolicy, Error> {
+    let mut found = policies(text).map_err(|error| syntax(name, &error))?;
     match (found.len(), found.pop()) {
         (1, Some((_, document))) => {
             let json = document.value.to_string().into_bytes();
             let problems = match policy::Policy::from_json(&json, &signature::Software) {
-                Ok(_) => return Ok((document.value, json)),
+                Ok(policy) => {
+                    return Ok(OnePolicy {
+                        fingerprint: policy.fingerprint(),
+                        document: document.value,
+                        json,
+                    });
+                }
                 Err(problems) => problems,
             };
             let problems = problems.iter().map(|problem| {
@@ -67,7 +84,7 @@ pub fn policy(path: &Path, stdin: &mut dyn BufRead) -> Result<(Value, Vec<u8>), 
                 format!("{name}:{}:{}: {problem}", place.line, place.column)
             });
             Err(Error::Policy {
-                file: name.clone(),
+                file: name.to_owned(),
                 problems: problems.collect(),
             })
         }

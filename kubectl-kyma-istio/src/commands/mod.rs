@@ -2,6 +2,8 @@
 
 mod input;
 mod schema;
+#[cfg(feature = "simulate")]
+mod serve;
 mod simulate;
 mod test;
 mod validate;
@@ -26,5 +28,11 @@ pub fn run(
         Command::Filter(Filter::Schema) => Ok(schema::run()),
         Command::Filter(Filter::Simulate(arguments)) => simulate::run(&arguments, stdin, printer),
         Command::Filter(Filter::Test(arguments)) => test::run(&arguments, printer),
+        #[cfg(feature = "simulate")]
+        Command::Filter(Filter::Serve(arguments)) => serve::run(&arguments, stdin, printer),
+        #[cfg(not(feature = "simulate"))]
+        Command::Filter(Filter::Serve(_)) => Err(Error::input(
+            "this plugin was built without wasmtime (feature `simulate`)",
+        )),
     }
 }

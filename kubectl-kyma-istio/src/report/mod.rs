@@ -2,12 +2,14 @@
 
 mod batch;
 mod chain;
+mod serving;
 mod simulation;
 mod tests;
 mod validation;
 mod version;
 
 pub use batch::Batch;
+pub use serving::{Listening, Served};
 pub use simulation::{Judged, Simulation};
 pub use tests::{Tested, Tests, junit};
 pub use validation::{Problem, Validated, Validation};
@@ -43,6 +45,8 @@ pub enum Body {
     Schema(Value),
     Simulation(Box<Simulation>),
     Batch(Batch),
+    Listening(Listening),
+    Served(Served),
     Tests(Tests),
     Version(Version),
 }

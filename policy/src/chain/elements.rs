@@ -1,7 +1,7 @@
 //! The elements of an `x-forwarded-for` list.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::net::is_mapped;
 use crate::request::Request;
@@ -51,7 +51,32 @@ pub(crate) fn bare(element: &[u8]) -> Option<IpAddr> {
     if element.len() > LONGEST {
         return None;
     }
-    std::str::from_utf8(element).ok()?.parse().ok()
+    match dotted(element) {
+        Some(v4) => Some(IpAddr::V4(v4)),
+        None => std::str::from_utf8(element).ok()?.parse().ok(),
+    }
+}
+
+/// The common case of [`bare`] in a fourth of its time: four numbers without leading zeros. `None` says nothing.
+fn dotted(element: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0u8; 4];
+    let mut rest = element;
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (number, after) = rest.split_at_checked(digits)?;
+        if !(1..=3).contains(&digits) || (digits > 1 && number.starts_with(b"0")) {
+            return None;
+        }
+        let number = number
+            .iter()
+            .fold(0u16, |number, digit| number * 10 + u16::from(digit - b'0'));
+        *octet = u8::try_from(number).ok()?;
+        rest = after;
+    }
+    rest.is_empty().then(|| octets.into())
 }
 
 /// An address with what proxies hang on it: a port, brackets (RFC 7239 section 6, Azure, AWS), an IPv4-mapped form. The result is the plain address.
@@ -114,6 +139,25 @@ mod tests {
             assert!(strict(bad.as_bytes()).is_none(), "{bad}");
         }
         assert!(strict(b"\xff\xfe").is_none());
+    }
+
+    #[test]
+    fn the_short_way_gives_what_the_library_gives() {
+        let parts = [
+            "", "0", "00", "1", "01", "9", "10", "99", "100", "255", "256", "999", "1000", "x",
+            "+1", " 1",
+        ];
+        for (a, b) in parts.iter().flat_map(|a| parts.iter().map(move |b| (a, b))) {
+            for text in [
+                format!("{a}.{b}.3.4"),
+                format!("1.2.{a}.{b}"),
+                format!("1.{a}.{b}"),
+                format!("{a}.{b}.1.1."),
+                format!("1.1.1.1.{a}"),
+            ] {
+                assert_eq!(dotted(text.as_bytes()), text.parse().ok(), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use policy::{HeaderValue, Position, Scenario};
 use serde_json::{Map, Value};
 
 use super::{Defaults, input};
-use crate::cli::{self, RequestFlags, Simulate};
+use crate::cli::{RequestFlags, Simulate};
 use crate::error::Error;
 use crate::redact;
 
@@ -254,7 +254,7 @@ fn apply(flags: &RequestFlags, scenario: &mut Scenario) -> Result<(), Error> {
         .or(scenario.peer_identity.take());
     scenario.tls |= flags.tls;
     scenario.now = flags.now.or(scenario.now);
-    scenario.position = flags.position.map(position).or(scenario.position);
+    scenario.position = flags.position.map(Position::from).or(scenario.position);
     if let Some(method) = &flags.method {
         scenario.method.clone_from(method);
     }
@@ -284,13 +284,5 @@ fn split(header: &str) -> Result<(String, &str), Error> {
             "a `--header` has no name before a colon, expected `name: value`",
             "quote it: --header 'x-team: blue'",
         )),
-    }
-}
-
-fn position(position: cli::Position) -> Position {
-    match position {
-        cli::Position::Gateway => Position::Gateway,
-        cli::Position::SidecarInbound => Position::SidecarInbound,
-        cli::Position::SidecarOutbound => Position::SidecarOutbound,
     }
 }
