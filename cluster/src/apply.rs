@@ -3,6 +3,7 @@
 mod conflict;
 mod delete;
 mod merge;
+mod rehearse;
 
 use http::{Method, StatusCode};
 use mesh::object::{Id, Object};
@@ -15,6 +16,7 @@ use crate::kinds::{self, Kind};
 use conflict::Settled;
 pub use delete::{Deleted, delete};
 pub use merge::merge;
+pub use rehearse::rehearse;
 
 /// Our field manager.
 pub const MANAGER: &str = mesh::observed::MANAGED_BY;

@@ -1,9 +1,17 @@
 //! The command line as clap sees it. It holds values and no behaviour.
 
+mod connection;
+mod inputs;
+mod mesh;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use connection::Connection;
+pub use inputs::{Inputs, Istioctl};
+pub use mesh::{Check, Consent, Diff, Explain, Install, Render, RenderForm, Status, Verify};
 
 use crate::error::EXIT_CODES;
 
@@ -17,6 +25,27 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Bring Istio to what Kyma needs: plan, confirm, apply, wait, verify.
+    #[command(after_help = INSTALL)]
+    Install(Box<Install>),
+    /// Show what `install` would change, asked of the API server, and what that does to what runs.
+    #[command(after_help = DIFF)]
+    Diff(Box<Diff>),
+    /// Print the manifests that `install` applies; needs no cluster.
+    #[command(after_help = RENDER)]
+    Render(Box<Render>),
+    /// Judge the five criteria by which an Istio is fit for Kyma.
+    #[command(after_help = VERIFY)]
+    Verify(Box<Verify>),
+    /// One screen about the mesh.
+    #[command(after_help = STATUS)]
+    Status(Box<Status>),
+    /// Find what is wrong, or would be: findings with codes and hints.
+    #[command(after_help = CHECK)]
+    Check(Box<Check>),
+    /// Explain a code, offline.
+    #[command(after_help = EXPLAIN)]
+    Explain(Explain),
     /// Header policies and the Envoy filter that enforces them.
     #[command(subcommand)]
     Filter(Filter),
@@ -27,6 +56,49 @@ pub enum Command {
         output: Output,
     },
 }
+
+const INSTALL: &str = "Examples:
+  kubectl kyma-istio install --profile evaluation
+  kubectl kyma-istio install -f istio.yaml --dry-run
+  kubectl kyma-istio install -f istio.yaml --set meshConfig.accessLogFile=/dev/stdout --yes
+
+Killed or interrupted at any point, the same command continues.
+
+Exit codes: 0 done, or nothing to do; 1 a criterion failed afterwards; 2 invalid input, or no terminal and no --yes; 3 cluster unreachable or forbidden; 4 timed out; 5 refused by a gate, or by you; 6 partly done.";
+const DIFF: &str = "Examples:
+  kubectl kyma-istio diff -f istio.yaml
+  KUBECTL_EXTERNAL_DIFF='diff -u' kubectl kyma-istio diff -f istio.yaml
+
+Exit codes: 0 no differences, 1 differences, 2 to 5 errors.";
+const RENDER: &str = "Examples:
+  kubectl kyma-istio render --profile production > istio.yaml
+  kubectl kyma-istio render --profile evaluation -f istio.yaml --explain
+
+With a profile no cluster is asked, unless a flag names one; then the provider comes from its nodes.
+
+Exit codes: 0 rendered, 2 invalid input.";
+const VERIFY: &str = "Examples:
+  kubectl kyma-istio verify
+  kubectl kyma-istio verify --version 1.30.2 -o junit > verify.xml
+
+Nothing is written: what needs a try is asked by dry runs.
+
+Exit codes: 0 all met, 1 one is not met, 3 cluster unreachable or forbidden.";
+const STATUS: &str = "Example:
+  kubectl kyma-istio status -o json
+
+Exit codes: 0 told, 3 cluster unreachable or forbidden.";
+const CHECK: &str = "Examples:
+  kubectl kyma-istio check
+  kubectl kyma-istio check --pre
+  kubectl kyma-istio check --proxy -o junit > check.xml
+
+Without a flag everything is checked.
+
+Exit codes: 0 no errors, 1 an error was found, 3 cluster unreachable or forbidden.";
+const EXPLAIN: &str = "Examples:
+  kubectl kyma-istio explain KI-V002
+  kubectl kyma-istio explain";
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXIT_CODES)]
@@ -201,7 +273,7 @@ pub enum Form {
     Yaml,
 }
 
-/// The form of a test run's answer.
+/// The form of an answer that CI reads too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TestForm {
     /// For people.

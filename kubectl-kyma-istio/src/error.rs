@@ -6,7 +6,7 @@ use std::path::PathBuf;
 pub mod exit {
     /// Yes, or done.
     pub const DONE: u8 = 0;
-    /// Judged negative: a request denied, a case failed, a difference found.
+    /// Judged negative: a request denied, a case failed, a difference found, a criterion not met.
     pub const NEGATIVE: u8 = 1;
     /// Wrong usage, or invalid input.
     pub const INVALID: u8 = 2;
@@ -23,7 +23,7 @@ pub mod exit {
 /// The exit codes, as `--help` prints them.
 pub const EXIT_CODES: &str = "Exit codes:
   0  yes, or done
-  1  judged negative: request denied, case failed, difference found
+  1  judged negative: request denied, case failed, difference found, criterion not met
   2  wrong usage or invalid input
   3  cluster unreachable or forbidden
   4  timed out

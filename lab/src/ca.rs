@@ -116,7 +116,7 @@ impl Ca {
 }
 
 /// A fresh P-256 key and a certificate for it.
-fn openssl(key: &Path, certificate: &Path, more: &[&str]) -> Result<()> {
+pub(crate) fn openssl(key: &Path, certificate: &Path, more: &[&str]) -> Result<()> {
     // Without a configuration of its own it would add the extensions of the machine's.
     let config = key.with_extension("cnf");
     fs::write(&config, "[req]\ndistinguished_name = name\n[name]\n")

@@ -32,6 +32,7 @@ mod echo;
 mod envoy;
 mod error;
 mod http1;
+pub mod kubernetes;
 mod listener;
 mod render;
 mod tools;

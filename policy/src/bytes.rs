@@ -21,17 +21,28 @@ pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
     }
 }
 
-/// Whether a byte is among others.
-pub(crate) fn contains(bytes: &[u8], byte: u8) -> bool {
+/// Where a byte stands first.
+pub(crate) fn find(bytes: &[u8], byte: u8) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let (words, rest) = bytes.as_chunks::<8>();
+    let (words, _) = bytes.as_chunks::<8>();
     // Where the byte stands, the difference is zero, and only a word with a zero byte keeps a top bit (a borrow can only start at one).
-    let found = |word: &[u8; 8]| {
+    let holds = |word: &[u8; 8]| {
         let difference = u64::from_ne_bytes(*word) ^ (ONES * u64::from(byte));
         difference.wrapping_sub(ONES) & !difference & TOPS != 0
     };
-    words.iter().any(found) || rest.contains(&byte)
+    let start = words.iter().take_while(|word| !holds(word)).count() * 8;
+    let place = bytes
+        .get(start..)?
+        .iter()
+        .position(|other| *other == byte)?;
+    Some(start + place)
+}
+
+/// What stands before the first such byte and what behind it.
+pub(crate) fn cut(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let (before, rest) = bytes.split_at_checked(find(bytes, byte)?)?;
+    Some((before, rest.get(1..)?))
 }
 
 #[cfg(test)]
@@ -43,10 +54,14 @@ mod tests {
         for around in [0x00, 0x2b, 0x2d, 0x7f, 0x80, 0xac, 0xff] {
             for length in 0..20 {
                 let mut bytes = vec![around; length];
-                assert!(!contains(&bytes, b','), "{around} {length}");
+                assert_eq!(find(&bytes, b','), None, "{around} {length}");
                 for place in 0..length {
                     bytes[place] = b',';
-                    assert!(contains(&bytes, b','), "{around} {length} {place}");
+                    assert_eq!(find(&bytes, b','), Some(place), "{around} {length}");
+                    assert_eq!(
+                        cut(&bytes, b','),
+                        Some((&bytes[..place], &bytes[place + 1..]))
+                    );
                     bytes[place] = around;
                 }
             }

@@ -135,7 +135,7 @@ impl RuleIndex {
 fn equal<T>(items: &[T], order: impl Fn(&T) -> std::cmp::Ordering) -> &[T] {
     let start = items.partition_point(|item| order(item).is_lt());
     let items = items.get(start..).unwrap_or_default();
-    let count = items.iter().take_while(|item| order(item).is_eq()).count();
+    let count = items.partition_point(|item| order(item).is_eq());
     items.get(..count).unwrap_or_default()
 }
 

@@ -4,76 +4,74 @@ use std::path::PathBuf;
 
 use crate::{Error, Result, repository};
 
-/// What to measure and how. The program's help says what each is.
+/// What to do. The program's help says what each option is.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the table in `src/bin/bench.rs` has them all")]
 pub struct Options {
-    pub filter: Option<PathBuf>,
-    pub policy: Option<PathBuf>,
-    pub noop: Option<PathBuf>,
-    pub token: Option<PathBuf>,
-    pub jwks: Option<PathBuf>,
-    pub provider: Option<PathBuf>,
-    pub xff: String,
+    pub job: Job,
+    pub filter: PathBuf,
     pub rounds: usize,
     pub seconds: u64,
     pub envoy: Option<String>,
     pub out: PathBuf,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            filter: None,
-            policy: None,
-            noop: None,
-            token: None,
-            jwks: None,
-            provider: None,
-            xff: "203.0.113.7".into(),
-            rounds: 5,
-            seconds: 3,
-            envoy: None,
-            out: repository().join("out/bench/envoy.json"),
-        }
-    }
+/// Which part of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Both measurements and the report.
+    All,
+    /// Only what wasmtime tells, in a minute and without `wrk`.
+    Costs,
+    /// Only bring the last report into the documents.
+    Publish,
 }
 
 impl Options {
-    /// Reads `--name value` pairs.
+    /// Reads a job, if there is one, and `--name value` pairs.
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut options = Self::default();
-        let mut arguments = arguments;
+        let root = repository();
+        let mut options = Self {
+            job: Job::All,
+            filter: root.join("out/header-policy.wasm"),
+            rounds: 15,
+            seconds: 2,
+            envoy: None,
+            out: root.join("out/bench"),
+        };
+        let mut arguments = arguments.peekable();
+        if let Some(job) = arguments.next_if(|first| !first.starts_with('-')) {
+            options.job = match job.as_str() {
+                "all" => Job::All,
+                "costs" => Job::Costs,
+                "publish" => Job::Publish,
+                _ => {
+                    return Err(Error::Unusable(format!(
+                        "expected `all`, `costs` or `publish`, found `{job}`"
+                    )));
+                }
+            };
+        }
         while let Some(name) = arguments.next() {
             let value = arguments
                 .next()
                 .ok_or_else(|| Error::Unusable(format!("expected a value after `{name}`")))?;
-            let file = || Some(PathBuf::from(&value));
             match name.as_str() {
-                "--filter" => options.filter = file(),
-                "--policy" => options.policy = file(),
-                "--noop" => options.noop = file(),
-                "--token" => options.token = file(),
-                "--jwks" => options.jwks = file(),
-                "--provider" => options.provider = file(),
-                "--xff" => options.xff = value,
+                "--filter" => options.filter = absolute(&value),
                 "--rounds" => options.rounds = number(&name, &value)?,
                 "--seconds" => options.seconds = number(&name, &value)?,
                 "--envoy" => options.envoy = Some(value),
-                "--out" => options.out = PathBuf::from(value),
+                "--out" => options.out = absolute(&value),
                 _ => return Err(Error::Unusable(format!("unknown option `{name}`"))),
             }
         }
-        if options.filter.is_some() != options.policy.is_some() {
-            return Err(Error::Unusable(
-                "`--filter` and `--policy` go together".into(),
-            ));
-        }
-        if options.token.is_some() != options.jwks.is_some() {
-            return Err(Error::Unusable("`--token` and `--jwks` go together".into()));
-        }
         Ok(options)
     }
+}
+
+/// Envoy reads the module from where it stands itself.
+fn absolute(path: &str) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
 fn number<T: std::str::FromStr + PartialOrd + From<u8>>(name: &str, value: &str) -> Result<T> {
@@ -86,4 +84,33 @@ fn number<T: std::str::FromStr + PartialOrd + From<u8>>(name: &str, value: &str)
                 "expected a number from 1 after `{name}`, found `{value}`"
             ))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Options> {
+        Options::parse(arguments.iter().map(|one| (*one).to_owned()))
+    }
+
+    #[test]
+    fn a_job_comes_first_and_options_follow() {
+        let options = parse(&["costs", "--rounds", "3"]).unwrap();
+        assert_eq!((options.job, options.rounds), (Job::Costs, 3));
+        assert_eq!(parse(&[]).unwrap().job, Job::All);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (arguments, named) in [
+            (&["measure"][..], "`measure`"),
+            (&["--rounds"], "`--rounds`"),
+            (&["--rounds", "0"], "`0`"),
+            (&["--round", "3"], "`--round`"),
+        ] {
+            let error = parse(arguments).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
 }

@@ -1,21 +1,22 @@
-//! What a filter costs: CPU time of a real Envoy per request, side by side with Envoy's own jwt_authn.
+//! What a filter costs: CPU time of a real Envoy for each request, side by side with what Envoy brings itself; fuel and memory
+//! under wasmtime. `docs/performance.md` says how it is measured.
 //!
 //! ```text
-//! cargo run --release -p lab --bin bench -- --filter filter.wasm --policy policy.json --token token.jwt --jwks jwks.json
+//! cargo run --profile plugin -p lab --bin bench -- [all | costs | publish] [--option value …]
 //! ```
+//!
+//! | job | does |
+//! |---|---|
+//! | `all` | both measurements; the default. Needs `wrk`, and a quiet machine for figures that mean something |
+//! | `costs` | only what wasmtime tells: the same in every run but for the milliseconds |
+//! | `publish` | brings the last report into `docs/` |
 //!
 //! | option | meaning |
 //! |---|---|
-//! | `--filter FILE` | the wasm module to measure, with `--policy FILE`, its plugin configuration |
-//! | `--token FILE`, `--jwks FILE` | an RS256 token and the keys it verifies with |
-//! | `--noop FILE` | a do-nothing module; built when not given |
-//! | `--provider FILE` | members laid over jwt_authn's provider, so that it does the same work: `claim_to_headers` and the like |
-//! | `--xff TEXT` | the `x-forwarded-for` sent (`203.0.113.7`), read with one trusted hop |
-//! | `--rounds N`, `--seconds N` | 5 interleaved rounds of 3 s per scenario |
+//! | `--filter FILE` | the wasm module to measure (`out/header-policy.wasm`) |
+//! | `--rounds N`, `--seconds N` | 15 interleaved rounds of 2 s for each scenario |
 //! | `--envoy VERSION` | one of `scripts/envoy.sh --list` |
-//! | `--out FILE` | `out/bench/envoy.json` of the repository |
-//!
-//! Without `--filter` or without `--token` the scenarios that need them are left out. Needs `wrk`.
+//! | `--out FOLDER` | for `envoy.json`, `wasm.json`, `machine.json`, `table.md` and the plots (`out/bench`) |
 
 use std::process::ExitCode;
 
@@ -27,11 +28,11 @@ use lab::bench;
     reason = "a program for people; it has no other way to speak"
 )]
 fn main() -> ExitCode {
-    let report = bench::Options::parse(std::env::args().skip(1))
+    let said = bench::Options::parse(std::env::args().skip(1))
         .and_then(|options| bench::run(&options, |progress| eprintln!("{progress}")));
-    match report {
-        Ok(report) => {
-            println!("{report}");
+    match said {
+        Ok(said) => {
+            print!("{said}");
             ExitCode::SUCCESS
         }
         Err(error) => {

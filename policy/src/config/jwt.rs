@@ -3,6 +3,7 @@
 use crate::config::{Provider, Rule};
 use crate::jwt::Verify;
 use crate::read::{Fields, Node, Read, choice};
+use crate::sorted::sorted;
 
 pub(crate) struct Jwt {
     pub providers: Vec<Provider>,
@@ -155,14 +156,24 @@ pub(crate) fn check(
         }
     }
     let rules = Path::Field(&path, "rules");
+    let named = jwt.rules.iter().enumerate();
+    let named = sorted(
+        named
+            .filter_map(|(index, rule)| Some((rule.name.as_deref()?, index)))
+            .collect(),
+    );
+    let again: Vec<usize> = named
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [(left, _), (right, index)] if left == right => Some(*index),
+            _ => None,
+        })
+        .collect();
+    let mut catches_all = None;
     for (index, rule) in jwt.rules.iter().enumerate() {
         let here = Path::Item(&rules, index);
         if let Some(name) = &rule.name
-            && jwt
-                .rules
-                .iter()
-                .take(index)
-                .any(|other| other.name.as_ref() == Some(name))
+            && again.contains(&index)
         {
             problems.push(Error::new(
                 Path::Field(&here, "name"),
@@ -170,11 +181,11 @@ pub(crate) fn check(
                 "a name of its own",
             ));
         }
-        let all =
-            |rule: &Rule| rule.hosts.is_empty() && rule.paths.is_empty() && rule.methods.is_empty();
-        if let Some(before) = jwt.rules.iter().take(index).position(all) {
+        if let Some(before) = catches_all {
             let found = format!("a rule behind `rules[{before}]`, which matches everything");
             problems.push(Error::new(here, found, "a rule that can decide"));
+        } else if rule.hosts.is_empty() && rule.paths.is_empty() && rule.methods.is_empty() {
+            catches_all = Some(index);
         }
         let list = Path::Field(&here, "providers");
         for (index, name) in rule.providers.iter().enumerate() {

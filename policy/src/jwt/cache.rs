@@ -92,11 +92,15 @@ impl VerifiedTokens {
             return;
         }
         let Some(pair) = self.pair(token) else { return };
-        if let Some(slot) = pair
-            .iter_mut()
-            .min_by_key(|slot| (slot.entry.is_some(), slot.recent))
-        {
-            slot.entry = Some((token.into(), Arc::clone(verified)));
+        let oldest = (0..)
+            .zip(pair.iter())
+            .min_by_key(|(_, slot)| (slot.entry.is_some(), slot.recent))
+            .map(|(index, _): (usize, _)| index);
+        for (index, slot) in pair.iter_mut().enumerate() {
+            slot.recent = Some(index) == oldest;
+            if slot.recent {
+                slot.entry = Some((token.into(), Arc::clone(verified)));
+            }
         }
     }
 
@@ -113,5 +117,35 @@ impl Slot {
         self.entry
             .as_ref()
             .is_some_and(|(known, _)| same(known, token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_tokens_in_a_pair_the_one_used_longer_ago_makes_room() {
+        let verified = Arc::new(Verified {
+            provider: 0,
+            claims: Claims::none(),
+            edits: Vec::new(),
+        });
+        let mut known = VerifiedTokens::new(2, 0);
+        let holds =
+            |known: &mut VerifiedTokens, token: &[u8]| known.get(token, Duration::ZERO).is_some();
+        known.keep(b"a", &verified);
+        known.keep(b"b", &verified);
+        known.keep(b"c", &verified);
+        assert_eq!(
+            [b"b", b"c"].map(|token| holds(&mut known, token)),
+            [true, true]
+        );
+        assert!(holds(&mut known, b"b"));
+        known.keep(b"d", &verified);
+        assert_eq!(
+            [b"b", b"c", b"d"].map(|token| holds(&mut known, token)),
+            [true, false, true]
+        );
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::contains;
+use crate::bytes::find;
 use crate::config::Location;
 use crate::decision::Edit;
 use crate::path::unhex;
@@ -83,7 +83,7 @@ impl<'r> Located<'r> {
 
 /// The parts of a list. Most values are none, and are told by the fastest search there is.
 fn parts(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let (whole, list) = if contains(value, b',') {
+    let (whole, list) = if find(value, b',').is_some() {
         (None, Some(value))
     } else {
         (Some(value), None)

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Prints the folders of programs built from Go modules, building first what this machine lacks.
+#
+#   scripts/go-tools.sh                 all components, a line each
+#   scripts/go-tools.sh etcd istio      these
+#   scripts/go-tools.sh istio@1.29.2    the same Istio, stamped with another version (for tests of version checks)
+#   scripts/go-tools.sh --list          the components
+#
+# A component is a folder of lab/tools: its go.mod and go.sum pin it, its `tool` lines are the programs. Each has a module
+# of its own, because one graph would raise all of them to versions that none was released with.
+# Running it twice, or twice at once, is fine: the second waits, and a folder appears by one rename, complete.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+tools="$root/lab/tools"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/kyma-istio"
+
+say() { echo "go-tools.sh: $*" >&2; }
+die() { say "$@"; exit 1; }
+
+components() { (cd "$tools" && for mod in */go.mod; do dirname "$mod"; done); }
+
+# What a program says it is. Without a stamp, istioctl and istiod say `unknown` and the API server v0.0.0.
+stamps() { # component version
+    case $1 in
+    # The pin is a commit that is newer than this tag: no module proxy serves the commits of Istio's release branches.
+    istio)
+        local istio=istio.io/istio/pkg/version
+        echo "-X $istio.buildVersion=${2:-1.30.2} -X $istio.buildHub=docker.io/istio -X $istio.buildStatus=Clean"
+        ;;
+    kubernetes)
+        local package=k8s.io/component-base/version version
+        version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
+        echo "-X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=$(cut -d. -f2 <<<"$version")"
+        ;;
+    esac
+}
+
+check_go() {
+    command -v go >/dev/null || die "no \`go\` in PATH: install Go $(sed -n 's/^go //p' go.mod) or later"
+    local wanted found
+    wanted=$(sed -n 's/^go //p' go.mod)
+    found=$(cd / && go env GOVERSION)
+    [[ "$(printf '%s\n' "go$wanted" "$found" | sort -V | head -1)" == "go$wanted" ]] ||
+        die "found $found, lab/tools/$1 needs Go $wanted or later"
+}
+
+build() { # component flags folder
+    local started=$SECONDS work
+    work=$(mktemp -d "$cache/.go-$1.XXXXXX")
+    say "building $1, which takes minutes the first time"
+    go build -trimpath -ldflags "$2" -o "$work/" tool &
+    local compiler=$!
+    # shellcheck disable=SC2064
+    trap "kill $compiler 2>/dev/null || true; rm -rf '$work'" EXIT
+    # `tail` ends with the compiler.
+    until timeout 30 tail --pid=$compiler -f /dev/null; do
+        say "building $1, $((SECONDS - started)) s"
+    done
+    wait $compiler || die "go build failed in lab/tools/$1"
+    # Go names a program after its path, and this one's ends in etcd/server/v3.
+    [[ "$1" != etcd ]] || mv "$work/server" "$work/etcd"
+    chmod 755 "$work"
+    rm -rf "$3"
+    mv -T "$work" "$3"
+    trap - EXIT
+    say "built $1 in $((SECONDS - started)) s, $(du -sm "$3" | cut -f1) MB"
+}
+
+folder() { # component[@version]
+    local component=${1%%@*} version='' flags hash home
+    [[ "$1" == *@* ]] && version=${1#*@}
+    [[ -f "$tools/$component/go.mod" ]] || die "no component \`$component\`; there are: $(components | paste -sd' ')"
+    [[ -z "$version" || "$component" == istio ]] || die "only istio takes a version, found \`$1\`"
+    [[ "$version" =~ ^[0-9A-Za-z.-]*$ ]] || die "\`$version\` is no version"
+    cd "$tools/$component"
+    check_go "$component"
+    flags="-s -w $(stamps "$component" "$version")"
+    hash=$({ sed 's,//.*,,; /^[[:space:]]*$/d' go.mod; cat go.sum; echo "$flags"; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -c1-12)
+    home="$cache/go-$component-$hash"
+    if [[ ! -d "$home" ]]; then
+        mkdir -p "$cache"
+        exec 9>"$cache/.go-$component.lock"
+        flock 9
+        [[ -d "$home" ]] || build "$component" "$flags" "$home"
+        exec 9>&-
+    fi
+    echo "$home"
+}
+
+export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOWORK=off
+
+if [[ "${1-}" == --list ]]; then
+    components
+    exit 0
+fi
+if [[ $# == 0 ]]; then
+    mapfile -t all < <(components)
+    set -- "${all[@]}"
+fi
+for one in "$@"; do
+    (folder "$one")
+done
