@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lab::{Bootstrap, Client, Echo, Echoed, Envoy, Listener, Node, PEER_PORT, RawRequest, Wasm};
-use policy::{HeaderValue, How, Peer, Policy, Position, Request, Scenario, VerifiedTokens};
+use policy::{Headers, HeaderValue, How, Peer, Policy, Position, Request, Scenario, VerifiedTokens};
 use serde_json::{Value, json};
 use signature::Software;
 
@@ -320,7 +320,7 @@ impl Case<'_> {
             let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", b"GET"), (b":path", b"/")];
             headers.extend(chain.map(|chain| (&b"x-forwarded-for"[..], chain)));
             let request = Request {
-                headers: &headers,
+                headers: Headers::new(&headers),
                 peer: Peer {
                     address: peer,
                     identity: None,
