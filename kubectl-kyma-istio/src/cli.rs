@@ -2,7 +2,7 @@
 
 mod connection;
 mod inputs;
-mod mesh;
+mod verbs;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use connection::Connection;
 pub use inputs::{Inputs, Istioctl};
-pub use mesh::{Check, Consent, Diff, Explain, Install, Render, RenderForm, Status, Verify};
+pub use verbs::{Check, Diff, Explain, Install, Render, RenderForm, Status, Verify};
 
 use crate::error::EXIT_CODES;
 

@@ -1,6 +1,12 @@
 //! What a command can't do, for the person who must act; and the exit codes.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
+
+use cluster::error::{Class, ClusterError};
+use cluster::istioctl::IstioctlError;
+use cluster::run::RunError;
+use mesh::plan::Gate;
 
 /// Exit codes. They are API: scripts branch on them.
 pub mod exit {
@@ -57,6 +63,36 @@ pub enum Error {
         /// Every problem.
         problems: Vec<String>,
     },
+    /// Input with several problems; each is a line.
+    #[error("{what}:\n{}", problems.join("\n"))]
+    Problems {
+        /// What is wrong as a whole.
+        what: String,
+        /// Every problem, with its place and its hint.
+        problems: Vec<String>,
+    },
+    /// Nothing was done, because a gate forbids it; each is a line.
+    #[error("refused:\n{}", gates(.0))]
+    Gates(Vec<Gate>),
+    /// The user said no, or can't be asked.
+    #[error("{what}")]
+    NotConfirmed {
+        /// What happened.
+        what: &'static str,
+        /// What helps.
+        hint: &'static str,
+        /// `INVALID` where nobody can be asked, `REFUSED` where somebody said no.
+        code: u8,
+    },
+    /// The cluster can't or won't.
+    #[error(transparent)]
+    Cluster(Box<ClusterError>),
+    /// There is nothing to render with, or it doesn't render.
+    #[error(transparent)]
+    Istioctl(#[from] IstioctlError),
+    /// A plan stopped half-way.
+    #[error(transparent)]
+    Run(Box<RunError>),
     /// There is no module to run.
     #[error("this plugin was built without the filter")]
     NoModule,
@@ -66,6 +102,12 @@ pub enum Error {
     /// The output can't be written.
     #[error("can't write: {0}")]
     Write(std::io::Error),
+}
+
+impl From<ClusterError> for Error {
+    fn from(error: ClusterError) -> Self {
+        Self::Cluster(Box::new(error))
+    }
 }
 
 impl Error {
@@ -86,16 +128,25 @@ impl Error {
     }
 
     /// What helps, where something does.
-    pub fn hint(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Input { hint, .. } => hint.as_deref(),
+            Self::Input { hint, .. } => hint.as_deref().map(Cow::Borrowed),
             Self::Policy { .. } => Some(
-                "`kubectl kyma-istio filter schema` prints every field; docs/header-policy.md explains them",
+                "`kubectl kyma-istio filter schema` prints every field; docs/header-policy.md explains them".into(),
             ),
+            Self::NotConfirmed { hint, .. } => Some((*hint).into()),
+            Self::Gates(_) => Some("`kubectl kyma-istio explain CODE` tells what a code means".into()),
+            Self::Cluster(error) => error.hint().map(Cow::Owned),
+            // A checksum is the one thing that the download lacks.
+            Self::Istioctl(IstioctlError::NotFound { .. }) => Some(
+                "name one with `--istioctl FILE` or $ISTIOCTL, or give the archive's checksum with `--istioctl-sha256` to let it be downloaded".into(),
+            ),
+            Self::Istioctl(error) => error.hint().map(Cow::Borrowed),
+            Self::Run(error) => error.hint().map(Cow::Owned),
             Self::NoModule => Some(
-                "`make wasm` builds the filter, a build after it embeds it; or name one with `--filter FILE.wasm`, or use `--engine native`",
+                "`make wasm` builds the filter, a build after it embeds it; or name one with `--filter FILE.wasm`, or use `--engine native`".into(),
             ),
-            Self::Read { .. } | Self::Closed | Self::Write(_) => None,
+            Self::Read { .. } | Self::Problems { .. } | Self::Closed | Self::Write(_) => None,
         }
     }
 
@@ -104,8 +155,43 @@ impl Error {
         match self {
             // `… | head` got what it wanted.
             Self::Closed => exit::DONE,
-            _ => exit::INVALID,
+            Self::Gates(_) => exit::REFUSED,
+            Self::NotConfirmed { code, .. } => *code,
+            Self::Cluster(error) => of_class(error.class()),
+            Self::Istioctl(error) => of_class(error.class()),
+            Self::Run(error) => of_class(error.class()),
+            Self::Read { .. }
+            | Self::Input { .. }
+            | Self::Policy { .. }
+            | Self::Problems { .. }
+            | Self::NoModule
+            | Self::Write(_) => exit::INVALID,
         }
+    }
+}
+
+/// Who must act, as an exit code.
+fn of_class(class: Class) -> u8 {
+    match class {
+        Class::Invalid => exit::INVALID,
+        Class::Unreachable => exit::UNREACHABLE,
+        Class::TimedOut => exit::TIMED_OUT,
+        Class::Refused => exit::REFUSED,
+        Class::Partly => exit::PARTLY,
+    }
+}
+
+fn gates(gates: &[Gate]) -> String {
+    let lines = gates.iter().flat_map(|gate| {
+        let hint = gate.hint.as_ref().map(|hint| format!("hint: {hint}"));
+        std::iter::once(format!("{}: {}", gate.code, gate.what)).chain(hint)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        Self::Run(Box::new(error))
     }
 }
 

@@ -1,14 +1,14 @@
 //! The only writer: answers on stdout, the story on stderr, colours where they are wanted.
 
 use std::fmt::Arguments;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 
 use anstyle::{AnsiColor, Color};
 use serde::Serialize;
 
 use crate::error::{Error, exit};
 use crate::redact;
-use crate::report::{Body, Report, ReportForm, junit};
+use crate::report::{Body, Report, ReportForm};
 use crate::settings::Settings;
 
 /// Writes for one command.
@@ -78,6 +78,27 @@ impl<'a> Printer<'a> {
         let _ = self.stderr.write_all(text.text.as_bytes());
     }
 
+    /// Tells a piece of the story that has several lines.
+    pub fn tell(&mut self, write: impl FnOnce(&mut Text)) {
+        let mut text = Text::new(self.settings.colour_stderr);
+        write(&mut text);
+        let _ = self.stderr.write_all(text.text.as_bytes());
+    }
+
+    /// Asks for a yes.
+    pub fn confirm(&mut self, question: &str, stdin: &mut dyn BufRead) -> bool {
+        let _ = write!(self.stderr, "{question} [y/N] ");
+        let _ = self.stderr.flush();
+        let mut answer = String::new();
+        let read = stdin.read_line(&mut answer).is_ok();
+        read && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// Is there somebody who can be asked?
+    pub fn is_interactive(&self) -> bool {
+        self.settings.interactive
+    }
+
     /// Writes why there is no answer; its exit code.
     pub fn error(&mut self, error: &Error) -> u8 {
         if !matches!(error, Error::Closed) {
@@ -88,7 +109,7 @@ impl<'a> Printer<'a> {
                 text.line(format_args!("{label} {line}"));
             }
             if let Some(hint) = error.hint() {
-                text.hint(hint);
+                text.hint(&hint);
             }
             let _ = self.stderr.write_all(text.text.as_bytes());
         }
@@ -126,6 +147,10 @@ impl<'a> Printer<'a> {
             return self.stdout.flush();
         }
         match (report.form, &report.body) {
+            // Manifests are an answer to another program: nothing is changed in them.
+            (ReportForm::Yaml, Body::Rendered(rendered)) => {
+                self.stdout.write_all(rendered.yaml()?.as_bytes())?;
+            }
             (ReportForm::Json, body) => {
                 serde_json::to_writer_pretty(&mut *self.stdout, body)?;
                 self.stdout.write_all(b"\n")?;
@@ -134,12 +159,12 @@ impl<'a> Printer<'a> {
                 let text = corpus::yaml::write(body).map_err(io::Error::other)?;
                 self.stdout.write_all(text.as_bytes())?;
             }
-            (ReportForm::Junit, Body::Tests(tests)) => {
-                junit(tests)
+            (ReportForm::Junit, body) => {
+                body.junit()
                     .serialize(&mut *self.stdout)
                     .map_err(io::Error::other)?;
             }
-            (_, body) => {
+            (ReportForm::Table, body) => {
                 let mut text = Text::new(self.settings.colour_stdout);
                 human(body, &mut text);
                 self.stdout.write_all(text.text.as_bytes())?;
@@ -156,7 +181,14 @@ fn human(body: &Body, text: &mut Text) {
         Body::Tests(tests) => tests.human(text),
         Body::Version(version) => version.human(text),
         Body::Listening(listening) => listening.human(text),
-        Body::Schema(_) | Body::Batch(_) | Body::Served(_) => {}
+        Body::Verified(verified) => verified.human(text),
+        Body::Status(status) => status.human(text),
+        Body::Checked(checked) => checked.human(text),
+        Body::Codes(codes) => codes.human(text),
+        Body::Origins(origins) => origins.human(text),
+        Body::Diff(diff) => diff.human(text),
+        Body::Installed(installed) => installed.human(text),
+        Body::Schema(_) | Body::Batch(_) | Body::Served(_) | Body::Rendered(_) => {}
     }
 }
 

@@ -131,11 +131,26 @@ mod tests {
 
     #[test]
     fn times_are_spelled_as_in_kubectl() {
-        for (text, seconds) in [("0", 0), ("30", 30), ("90s", 90), ("1m30s", 90), ("2h", 7200)] {
+        for (text, seconds) in [
+            ("0", 0),
+            ("30", 30),
+            ("90s", 90),
+            ("1m30s", 90),
+            ("2h", 7200),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        for text in ["", "s", "5", "-1s", "1x", "1.5s", "99999999999999999999s", "18446744073709551615h"] {
+        for text in [
+            "",
+            "s",
+            "5",
+            "-1s",
+            "1x",
+            "1.5s",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
             assert_eq!(duration(text).is_ok(), text == "5", "{text}");
         }
     }

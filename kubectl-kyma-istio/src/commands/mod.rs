@@ -1,12 +1,29 @@
 //! One file a verb. A command returns a report; it writes nothing but through the printer.
 
+mod check;
+mod decide;
+mod diff;
+mod explain;
+mod external_diff;
+mod given;
 mod input;
+mod install;
+mod lease;
+mod prepare;
+mod rehearse;
+mod render;
+mod rendering;
+mod runtime;
 mod schema;
 #[cfg(feature = "simulate")]
 mod serve;
 mod simulate;
+mod status;
+mod stop;
 mod test;
+mod told;
 mod validate;
+mod verify;
 mod version;
 
 use std::io::BufRead;
@@ -23,6 +40,13 @@ pub fn run(
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
     match command {
+        Command::Install(arguments) => install::run(&arguments, stdin, printer),
+        Command::Diff(arguments) => diff::run(&arguments, stdin, printer),
+        Command::Render(arguments) => render::run(&arguments, stdin, printer),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Version { output } => Ok(version::run(output.form)),
         Command::Filter(Filter::Validate(arguments)) => validate::run(&arguments, stdin),
         Command::Filter(Filter::Schema) => Ok(schema::run()),

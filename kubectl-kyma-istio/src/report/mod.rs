@@ -2,17 +2,33 @@
 
 mod batch;
 mod chain;
+mod check;
+mod diff;
+mod explain;
+mod install;
+mod plan;
+mod render;
 mod serving;
 mod simulation;
+mod status;
 mod tests;
 mod validation;
+mod verify;
 mod version;
 
 pub use batch::Batch;
+pub use check::Checked;
+pub use diff::{Diff, ObjectDiff, Verb};
+pub use explain::{Codes, markdown};
+pub use install::Installed;
+pub use plan::Planned;
+pub use render::{Origins, Rendered};
 pub use serving::{Listening, Served};
 pub use simulation::{Judged, Simulation};
-pub use tests::{Tested, Tests, junit};
+pub use status::Screen;
+pub use tests::{Tested, Tests};
 pub use validation::{Problem, Validated, Validation};
+pub use verify::Verified;
 pub use version::{FilterVersion, Version};
 
 use serde::Serialize;
@@ -34,6 +50,7 @@ pub enum ReportForm {
     Table,
     Json,
     Yaml,
+    /// Of answers that have cases.
     Junit,
 }
 
@@ -49,6 +66,14 @@ pub enum Body {
     Served(Served),
     Tests(Tests),
     Version(Version),
+    Rendered(Rendered),
+    Origins(Origins),
+    Verified(Verified),
+    Status(Box<Screen>),
+    Checked(Checked),
+    Codes(Codes),
+    Diff(Diff),
+    Installed(Box<Installed>),
 }
 
 impl Report {
@@ -68,7 +93,23 @@ impl Report {
             }
             Body::Batch(batch) if batch.errors > 0 => exit::INVALID,
             Body::Tests(tests) if tests.failed > 0 => exit::NEGATIVE,
+            Body::Verified(verified) if !verified.met => exit::NEGATIVE,
+            Body::Checked(checked) if checked.errors > 0 => exit::NEGATIVE,
+            Body::Diff(diff) if !diff.is_empty() => exit::NEGATIVE,
+            Body::Installed(installed) if installed.failed() => exit::NEGATIVE,
             _ => exit::DONE,
+        }
+    }
+}
+
+impl Body {
+    /// The answer as JUnit XML: one suite without cases where the answer has no cases.
+    pub fn junit(&self) -> quick_junit::Report {
+        match self {
+            Self::Tests(tests) => tests::junit(tests),
+            Self::Verified(verified) => verified.junit(),
+            Self::Checked(checked) => checked.junit(),
+            _ => quick_junit::Report::new("kubectl kyma-istio"),
         }
     }
 }

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lab::{Bootstrap, Client, Echo, Echoed, Envoy, Listener, Node, PEER_PORT, RawRequest, Wasm};
-use policy::{Headers, HeaderValue, How, Peer, Policy, Position, Request, Scenario, VerifiedTokens};
+use policy::{
+    HeaderValue, Headers, How, Peer, Policy, Position, Request, Scenario, VerifiedTokens,
+};
 use serde_json::{Value, json};
 use signature::Software;
 

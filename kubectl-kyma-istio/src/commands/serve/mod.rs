@@ -6,7 +6,6 @@ mod hop;
 mod judge;
 mod line;
 mod policy_file;
-mod stop;
 mod upstream;
 
 use std::io::BufRead;
@@ -21,6 +20,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use super::stop::Stop;
 use crate::cli::{Form, Serve};
 use crate::error::Error;
 use crate::printer::Printer;
@@ -29,7 +29,6 @@ use answer::Server;
 use judge::Judge;
 use line::{Line, Note};
 use policy_file::PolicyFile;
-use stop::Stop;
 use upstream::Upstream;
 
 /// Envoy's default: 60 KiB of request line and headers.

@@ -1,0 +1,80 @@
+//! One Lease keeps two commands apart. One that died holds it for a minute at most; then the next command goes on.
+
+use std::time::Duration;
+
+use cluster::apply::{ApplyMode, Change, Conflicts, apply};
+use cluster::connect::Connection;
+use cluster::error::ClusterError;
+use cluster::lease::{Held, acquire};
+use cluster::run::{Verb, Written};
+use mesh::observed::{ISTIO_SYSTEM, KYMA_SYSTEM, Observed};
+use mesh::plan::Plan;
+
+use crate::error::Error;
+use crate::printer::Printer;
+
+/// Between two looks at a Lease whose holder may be dead.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Takes the Lease for a plan. On an empty cluster the namespace comes first: then it is the first write of the plan, and
+/// told as such.
+pub async fn take(
+    connection: &Connection,
+    plan: &Plan,
+    observed: &Observed,
+    conflicts: Conflicts,
+    printer: &mut Printer<'_>,
+) -> Result<(Held, Option<Written>), Error> {
+    let namespace = match observed.kyma_manager.is_some() {
+        true => KYMA_SYSTEM,
+        false => ISTIO_SYSTEM,
+    };
+    let own = plan
+        .objects()
+        .find(|object| object.kind() == "Namespace" && object.name() == namespace);
+    let mut written = None;
+    if let Some(own) = own {
+        let applied = apply(connection, own, ApplyMode::Real, conflicts).await?;
+        let verb = match applied.change {
+            Change::Created => Some(Verb::Created),
+            Change::Changed => Some(Verb::Changed),
+            Change::Unchanged => None,
+        };
+        written = verb.map(|verb| Written {
+            step: "lease".to_owned(),
+            verb,
+            id: own.id(),
+        });
+    }
+    let holder = holder();
+    let mut before: Option<Duration> = None;
+    loop {
+        let busy = match acquire(connection, namespace, &holder).await {
+            Err(busy @ ClusterError::Busy { .. }) => busy,
+            other => return Ok((other?, written)),
+        };
+        let ClusterError::Busy { left, .. } = &busy else {
+            return Err(busy.into());
+        };
+        match before {
+            // It was renewed: somebody is at work.
+            Some(before) if *left > before => return Err(busy.into()),
+            Some(_) => {}
+            None => printer.story(&format!(
+                "{busy}; waiting {} s at most, in case it is dead",
+                left.as_secs()
+            )),
+        }
+        before = Some(*left);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Who works, for the one who is turned away.
+fn holder() -> String {
+    let name = ["USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "somebody".to_owned());
+    format!("install by {name}, process {}", std::process::id())
+}

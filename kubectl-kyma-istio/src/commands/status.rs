@@ -1,0 +1,26 @@
+//! `status`: one screen.
+
+use cluster::observe::observe;
+use mesh::status::summary;
+
+use super::runtime;
+use crate::cli::Status;
+use crate::error::Error;
+use crate::report::{Body, Report, Screen};
+
+pub fn run(arguments: &Status) -> Result<Report, Error> {
+    let screen = runtime::block_on(async {
+        let connection = runtime::reader(&arguments.connection).await?;
+        let observed = observe(&connection).await?;
+        Ok(Screen {
+            context: connection.context.clone(),
+            server: connection.server.clone(),
+            kubernetes: connection.version.to_string(),
+            status: summary(&observed),
+        })
+    })?;
+    Ok(Report::new(
+        arguments.output.form,
+        Body::Status(Box::new(screen)),
+    ))
+}
