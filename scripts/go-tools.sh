@@ -6,8 +6,8 @@
 #   scripts/go-tools.sh istio@1.29.2    the same Istio, stamped with another version (for tests of version checks)
 #   scripts/go-tools.sh --list          the components
 #
-# A component is a folder of lab/tools: its go.mod and go.sum pin it, its `tool` lines are the programs. Each has a module
-# of its own, because one graph would raise all of them to versions that none was released with.
+# A component is a folder of lab/tools: its go.mod and go.sum pin it, its `tool` lines are the programs; one may be its own.
+# Each has a module of its own, because one graph would raise all of them to versions that none was released with.
 # Running it twice, or twice at once, is fine: the second waits, and a folder appears by one rename, complete.
 set -euo pipefail
 
@@ -76,7 +76,7 @@ folder() { # component[@version]
     cd "$tools/$component"
     check_go "$component"
     flags="-s -w $(stamps "$component" "$version")"
-    hash=$({ sed 's,//.*,,; /^[[:space:]]*$/d' go.mod; cat go.sum; echo "$flags"; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -c1-12)
+    hash=$({ sed 's,//.*,,; /^[[:space:]]*$/d' go.mod; cat go.sum; find . -name '*.go' -exec cat {} +; echo "$flags"; go env GOVERSION GOOS GOARCH; } | sha256sum | cut -c1-12)
     home="$cache/go-$component-$hash"
     if [[ ! -d "$home" ]]; then
         mkdir -p "$cache"

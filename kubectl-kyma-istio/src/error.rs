@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use cluster::error::{Class, ClusterError};
 use cluster::istioctl::IstioctlError;
 use cluster::run::RunError;
+use mesh::codes::Code;
 use mesh::plan::Gate;
 
 /// Exit codes. They are API: scripts branch on them.
@@ -155,6 +156,10 @@ impl Error {
         match self {
             // `… | head` got what it wanted.
             Self::Closed => exit::DONE,
+            // What can't be read for want of rights is the cluster's no, not ours.
+            Self::Gates(gates) if gates.iter().any(|gate| gate.code == Code::CannotTell) => {
+                exit::UNREACHABLE
+            }
             Self::Gates(_) => exit::REFUSED,
             Self::NotConfirmed { code, .. } => *code,
             Self::Cluster(error) => of_class(error.class()),

@@ -8,11 +8,14 @@ mod policies;
 mod version;
 
 use crate::codes::Code;
-use crate::observed::{Observed, Probes, Version};
+use crate::observed::{Forbidden, Observed, Probes, Version};
 
 pub use crate::observed::Form;
 pub(crate) use injection::ca_problem;
 pub(crate) use mtls::{Mode, is_weaker, mesh_wide, weaker};
+
+/// What helps where a list is forbidden.
+const RIGHTS: &str = "grant these rights, or use an administrator's context";
 
 /// What is asked for beyond the criteria themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,8 @@ pub fn judge(observed: &Observed, probes: &Probes, required: &Required) -> Vec<C
 struct Facts {
     lines: Vec<String>,
     met: Option<bool>,
+    /// Something can't be read: what isn't seen may be there all the same.
+    blind: bool,
 }
 
 impl Facts {
@@ -71,18 +76,23 @@ impl Facts {
         self.met = Some(false);
     }
 
+    /// Speaks against it because something isn't there, unless nobody could have seen it.
+    fn absent(&mut self, line: impl Into<String>) {
+        if !self.blind {
+            self.fails(line);
+        }
+    }
+
     /// Says neither.
     fn note(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
 
-    /// Fails when the resource can't be read.
+    /// Fails when the resource can't be listed.
     fn must_read(&mut self, observed: &Observed, resource: &str) {
-        if let Some(forbidden) = observed
-            .forbidden
-            .iter()
-            .find(|denied| denied.resource == resource)
-        {
+        let is_denied = |denied: &&Forbidden| denied.verb == "list" && denied.resource == resource;
+        if let Some(forbidden) = observed.forbidden.iter().find(is_denied) {
+            self.blind = true;
             self.fails(format!("can't be proved: `{forbidden}` is forbidden"));
         }
     }
@@ -96,7 +106,11 @@ impl Facts {
         fix: impl FnOnce() -> String,
     ) -> Criterion {
         let met = self.met == Some(true);
-        let fix = (!met).then(fix);
+        // A change would be a guess as long as nobody sees what is there.
+        let fix = (!met).then(|| match self.blind {
+            true => RIGHTS.to_owned(),
+            false => fix(),
+        });
         Criterion {
             code,
             name,

@@ -15,7 +15,7 @@ use crate::codes::Code;
 use crate::diff::Consequence;
 use crate::object::{Id, Object};
 
-pub use gates::{custom_resource, is_ours};
+pub use gates::{custom_resource, is_ours, readable};
 pub use install::install;
 pub use marks::{ISTIO_TAG, LAST_APPLIED, MODULE_FINALIZER, MODULE_LABEL};
 

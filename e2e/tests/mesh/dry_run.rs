@@ -26,8 +26,10 @@ fn the_api_server_counts_no_write_of_a_dry_run() {
     cluster.apply(&manifests::istio_crd());
     let file = cluster.file("cr.yaml", &manifests::istio(" {}"));
     let before = Requests::of(&cluster);
-    run_all(&cluster, &[]);
-    run_all(&cluster, &["-f", &file]);
+    // Without nodes nothing tells the profile.
+    let profile = ["--profile", "evaluation"];
+    run_all(&cluster, &profile);
+    run_all(&cluster, &[&profile[..], &["-f", &file]].concat());
     let after = Requests::of(&cluster);
     assert_eq!(before.writes, after.writes);
     // The same counter does see dry runs, and it would see a write.

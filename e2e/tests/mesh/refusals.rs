@@ -17,10 +17,12 @@ fn without_rights_the_verb_and_the_resource_are_named() {
         .says("list")
         .says("namespaces");
     // A verdict without evidence is no.
-    cluster
+    let judged = cluster
         .plugin(&["verify", "--kubeconfig", &nobody])
         .exits(1)
         .says("`list deployments.apps` is forbidden");
+    // Nor is what nobody could see called missing.
+    assert!(!judged.stdout.contains("no istiod"), "{judged}");
 
     // Who may read everything gets as far as the first write.
     let role = json!({
@@ -48,7 +50,13 @@ fn without_rights_the_verb_and_the_resource_are_named() {
     let reader = cluster.kubeconfig_for("ann", &["readers"]);
     let reader = reader.display().to_string();
     let refused = cluster
-        .plugin(&["install", "--yes", "--kubeconfig", &reader])
+        .plugin(&[
+            "install",
+            "--yes",
+            "--profile=evaluation",
+            "--kubeconfig",
+            &reader,
+        ])
         .exits(3)
         .says("forbidden: can't ")
         .says("patch")

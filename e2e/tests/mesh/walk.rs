@@ -35,7 +35,7 @@ fn an_installation_is_verified_changed_and_then_there_is_nothing_to_do() {
     dry_run::is_harmless(&cluster, &["-f", &file]);
     let diff = cluster.plugin(&["diff", "-f", &file]).exits(1);
     for told in [
-        "numTrustedProxies: nothing -> 2",
+        "data.mesh.defaultConfig.gatewayTopology: nothing -> {\"numTrustedProxies\":2}",
         "gateways take it when they restart (1 pod)",
         "1 sidecar needs sync",
     ] {

@@ -5,7 +5,7 @@ use cluster::observe::observe;
 use mesh::compose;
 use mesh::object::{ManifestError, Object, read_manifests};
 use mesh::observed::{Observed, Version};
-use mesh::plan::Wanted;
+use mesh::plan::{Wanted, readable};
 
 use super::given::Given;
 use super::told::told;
@@ -32,6 +32,10 @@ pub async fn prepare(
         rendering::find(&flags.istioctl, given.version)
     );
     let observed = observed?;
+    let gates = readable(&observed);
+    if !gates.is_empty() {
+        return Err(Error::Gates(gates));
+    }
     let decided = decide::decide(flags, given, Some(&observed))?;
     // Kyma's operator renders for itself.
     let is_managed = observed.kyma_manager.is_some();

@@ -38,7 +38,7 @@ pub(super) fn established(observed: &Observed, names: &[&str], facts: &mut Facts
             .iter()
             .find(|crd| crd.metadata.name.as_deref() == Some(*name))
         {
-            None => facts.fails(format!("CustomResourceDefinition {name}: missing")),
+            None => facts.absent(format!("CustomResourceDefinition {name}: missing")),
             Some(crd) if !is_established(crd) => {
                 facts.fails(format!("CustomResourceDefinition {name}: not Established"))
             }

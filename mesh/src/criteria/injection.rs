@@ -82,7 +82,7 @@ fn webhooks(observed: &Observed, facts: &mut Facts) {
         .filter(|found| is_injector(found))
         .collect();
     if injectors.is_empty() {
-        facts.fails("no injector: no MutatingWebhookConfiguration with a webhook `…sidecar-injector.istio.io`");
+        facts.absent("no injector: no MutatingWebhookConfiguration with a webhook `…sidecar-injector.istio.io`");
     }
     let (off, on): (Vec<_>, Vec<_>) = injectors
         .into_iter()
@@ -159,7 +159,7 @@ fn legacy(observed: &Observed, facts: &mut Facts) {
                 "ConfigMap istio-system/istio-sidecar-injector: `policy: {other}`, expected enabled"
             ));
         }
-        None => facts.fails(
+        None => facts.absent(
             "no ConfigMap `istio-system/istio-sidecar-injector` with a readable `config.policy`",
         ),
     }

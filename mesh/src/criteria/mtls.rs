@@ -123,7 +123,7 @@ fn modern(observed: &Observed, facts: &mut Facts) {
             "{}: {mode}, expected STRICT (the whole mesh)",
             policy.id()
         )),
-        None => facts.fails(format!(
+        None => facts.absent(format!(
             "no PeerAuthentication without a selector in `{ISTIO_SYSTEM}`: the mesh is PERMISSIVE"
         )),
     }
@@ -141,7 +141,7 @@ fn legacy(observed: &Observed, facts: &mut Facts) {
     match policy.map(|policy| (policy, legacy_mode(policy))) {
         Some((policy, Mode::Strict)) => facts.holds(format!("{}: STRICT", policy.id())),
         Some((policy, mode)) => facts.fails(format!("{}: {mode}, expected STRICT", policy.id())),
-        None => facts.fails("no MeshPolicy `default`: the mesh doesn't ask for mutual TLS"),
+        None => facts.absent("no MeshPolicy `default`: the mesh doesn't ask for mutual TLS"),
     }
     for policy in &observed.legacy_policies {
         match legacy_mode(policy) {

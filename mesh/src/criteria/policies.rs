@@ -49,7 +49,7 @@ fn modern(observed: &Observed, probes: &Probes, facts: &mut Facts) {
 fn legacy(observed: &Observed, facts: &mut Facts) {
     facts.must_read(observed, "configmaps");
     let Some(mesh) = observed.mesh_config() else {
-        return facts.fails(format!(
+        return facts.absent(format!(
             "no ConfigMap `{ISTIO_SYSTEM}/istio` with a readable key `mesh`"
         ));
     };

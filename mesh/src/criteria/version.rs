@@ -9,7 +9,7 @@ pub(super) fn judge(observed: &Observed, form: Form, required: &Required) -> Cri
     facts.must_read(observed, "deployments.apps");
     let planes = observed.control_planes();
     if planes.is_empty() {
-        facts.fails("no istiod found: no Deployment has a container `discovery`");
+        facts.absent("no istiod found: no Deployment has a container `discovery`");
     }
     for plane in &planes {
         compare(plane, &required.version, &mut facts);

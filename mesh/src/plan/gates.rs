@@ -67,7 +67,9 @@ pub fn custom_resource(observed: &Observed) -> Option<&Object> {
         .min_by_key(age)
 }
 
-fn readable(observed: &Observed) -> Vec<Gate> {
+/// A gate where something is unreadable without which nothing can be decided.
+#[must_use]
+pub fn readable(observed: &Observed) -> Vec<Gate> {
     let missing: Vec<String> = observed
         .forbidden
         .iter()
