@@ -81,8 +81,14 @@ playground: ## Build the engine for the browser: out/playground
 	@scripts/playground.sh
 
 .PHONY: bench
-bench: wasm ## What filters cost: CPU of a real Envoy side by side, fuel and memory under wasmtime (needs wrk and a quiet machine)
-	$(bench) all --filter $(KYMA_ISTIO_WASM) $(BENCH_ARGS)
+bench: wasm go-tools ## What filters cost: CPU of a real Envoy side by side, fuel and memory under wasmtime; what the plugin's commands take (needs wrk and a quiet machine)
+	cargo build --profile plugin -p kubectl-kyma-istio
+	$(bench) all --filter $(KYMA_ISTIO_WASM) --plugin $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(BENCH_ARGS)
+
+.PHONY: bench-commands
+bench-commands: wasm go-tools ## Only what the plugin's commands take beside istioctl
+	cargo build --profile plugin -p kubectl-kyma-istio
+	$(bench) commands --plugin $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(BENCH_ARGS)
 
 .PHONY: bench-docs
 bench-docs: ## Bring the last `make bench` into docs/performance.md

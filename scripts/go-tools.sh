@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the folders of programs built from Go modules, building first what this machine lacks.
 #
-#   scripts/go-tools.sh                 all components, a line each
+#   scripts/go-tools.sh                 what `make test` needs, a line each
 #   scripts/go-tools.sh etcd istio      these
 #   scripts/go-tools.sh istio@1.29.2    the same Istio, stamped with another version (for tests of version checks)
 #   scripts/go-tools.sh --list          the components
@@ -22,16 +22,23 @@ components() { (cd "$tools" && for mod in */go.mod; do dirname "$mod"; done); }
 
 # What a program says it is. Without a stamp, istioctl and istiod say `unknown` and the API server v0.0.0.
 stamps() { # component version
+    local containerd=github.com/containerd/containerd/v2
     case $1 in
     # The pin is a commit that is newer than this tag: no module proxy serves the commits of Istio's release branches.
-    istio)
+    istio | istio-cni)
         local istio=istio.io/istio/pkg/version
         echo "-X $istio.buildVersion=${2:-1.30.2} -X $istio.buildHub=docker.io/istio -X $istio.buildStatus=Clean"
         ;;
-    kubernetes)
+    kubernetes | kubernetes-node)
         local package=k8s.io/component-base/version version
         version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
         echo "-X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=$(cut -d. -f2 <<<"$version")"
+        ;;
+    containerd)
+        echo "-X $containerd/version.Version=$(go list -m -f '{{.Version}}' "$containerd")"
+        ;;
+    crictl)
+        echo "-X sigs.k8s.io/cri-tools/pkg/version.Version=$(go list -m -f '{{.Version}}' sigs.k8s.io/cri-tools)"
         ;;
     esac
 }
@@ -71,7 +78,7 @@ folder() { # component[@version]
     local component=${1%%@*} version='' flags hash home
     [[ "$1" == *@* ]] && version=${1#*@}
     [[ -f "$tools/$component/go.mod" ]] || die "no component \`$component\`; there are: $(components | paste -sd' ')"
-    [[ -z "$version" || "$component" == istio ]] || die "only istio takes a version, found \`$1\`"
+    [[ -z "$version" || "$component" == istio || "$component" == istio-cni ]] || die "only istio and istio-cni take a version, found \`$1\`"
     [[ "$version" =~ ^[0-9A-Za-z.-]*$ ]] || die "\`$version\` is no version"
     cd "$tools/$component"
     check_go "$component"
@@ -95,8 +102,8 @@ if [[ "${1-}" == --list ]]; then
     exit 0
 fi
 if [[ $# == 0 ]]; then
-    mapfile -t all < <(components)
-    set -- "${all[@]}"
+    # The others are parts of the kind cluster (e2e/up.sh).
+    set -- etcd istio kubernetes kwok
 fi
 for one in "$@"; do
     (folder "$one")

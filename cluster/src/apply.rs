@@ -21,7 +21,7 @@ pub use rehearse::rehearse;
 /// Our field manager.
 pub const MANAGER: &str = mesh::observed::MANAGED_BY;
 /// istioctl's field manager. What it owns is taken over: both render the same charts.
-const ISTIOCTL: &str = "istio-operator";
+const ISTIOCTL: &str = mesh::observed::ISTIOCTL_MANAGER;
 
 /// Is it written?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,11 +99,12 @@ pub async fn apply(
         mode,
     };
     let adopts = before.as_ref().is_some_and(is_managed_by_istioctl);
-    let answer = match (adopts, mode) {
+    // A dry run meets the same conflicts: whatever will be refused is refused before anything is written.
+    let mut answer = settle(&target, object, conflicts).await?;
+    if adopts && mode == ApplyMode::DryRun && answer.is_ok() {
         // What istioctl put there and we don't want goes when istioctl's manager applies what we want.
-        (true, ApplyMode::DryRun) => target.patch(object.value(), ISTIOCTL, true).await,
-        _ => settle(&target, object, conflicts).await?,
-    };
+        answer = target.patch(object.value(), ISTIOCTL, true).await;
+    }
     let answer = match answer {
         Ok(answer) => answer,
         Err(Failure::Status(status))

@@ -216,17 +216,18 @@ pub(crate) fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
     parts.join(": ")
 }
 
-/// The first line that says something, cut to a length that fits a terminal.
+/// The first line that says something, cut to a length that fits a terminal. Where it only announces a list, with the list.
 pub(crate) fn first_line(text: &str) -> String {
     const LONGEST: usize = 400;
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut line = lines.next().unwrap_or_default().to_owned();
+    if line.ends_with(':') {
+        let items: Vec<&str> = lines.map(|item| item.trim_start_matches("* ")).collect();
+        line = format!("{line} {}", items.join("; "));
+    }
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line.to_owned(),
+        None => line,
     }
 }
 
@@ -242,4 +243,20 @@ fn owners(fields: &[Owned]) -> String {
         .map(|owned| format!("`{}` by `{}`", owned.field, owned.manager))
         .collect();
     said.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_belongs_to_the_line_that_announces_it() {
+        let istiod =
+            "configuration is invalid: 2 errors occurred:\n\t* no such key\n\t* no rule\n\n";
+        assert_eq!(
+            first_line(istiod),
+            "configuration is invalid: 2 errors occurred: no such key; no rule"
+        );
+        assert_eq!(first_line("\n one \n two"), "one");
+    }
 }

@@ -72,6 +72,13 @@ pub async fn acquire(
 }
 
 impl Held {
+    /// Ends when another command has taken the Lease, or somebody has deleted it: whoever works must stop.
+    pub async fn lost(&mut self) {
+        let ended = (&mut self.renewals).await;
+        // Aborted, or ended by a panic: nobody knows whose it is.
+        drop(ended);
+    }
+
     /// Gives the Lease back.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! One look at a cluster: everything that `mesh` judges by, read at once. Not here: what it means.
 
+mod contents;
+
 use futures_util::future::join_all;
 use http::Method;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -9,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup;
 use mesh::object::{Id, Object};
 use mesh::observed::{
     COMPONENT_LABEL, Forbidden, ISTIO_SYSTEM, KYMA_MANAGER, KYMA_SYSTEM, MANAGED_BY,
-    MANAGED_BY_LABEL, Observed, PRUNABLE,
+    MANAGED_BY_LABEL, Observed, PRUNABLE, is_proved_ours,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,6 +22,7 @@ use crate::connect::Connection;
 use crate::error::ClusterError;
 use crate::kinds::Kind;
 use crate::list::{Query, list};
+pub use contents::{contents, patchable};
 
 /// Looks at everything. What the user may not read is named in [`Observed::forbidden`]; a kind that the cluster doesn't
 /// have is empty.
@@ -119,7 +122,10 @@ pub async fn observe(connection: &Connection) -> Result<Observed, ClusterError> 
         ..Observed::default()
     };
     for objects in owned {
-        observed.owned.extend(take(objects, denied)?);
+        let objects = take(objects, denied)?;
+        observed
+            .owned
+            .extend(objects.into_iter().filter(is_proved_ours));
     }
     observed.config_maps.retain(|map| {
         map.metadata

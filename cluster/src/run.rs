@@ -13,7 +13,7 @@ use crate::connect::Connection;
 use crate::error::ClusterError;
 use crate::interrupt::Interrupt;
 use crate::progress::{Event, Progress};
-use crate::wait::{Deadline, States, ready, state};
+use crate::wait::{Deadline, States, gone, ready, state};
 pub use report::{Report, RunError, RunFailure, Verb, Written};
 
 /// Applies on their way at once. Only objects of one kind are: these never need each other.
@@ -120,6 +120,9 @@ impl Run<'_> {
         match &step.action {
             Action::Apply(objects) => self.apply_all(step.name, objects).await,
             Action::WaitReady(ids) => ready(connection, ids, deadline, interrupt, progress)
+                .await
+                .map_err(Stop::because),
+            Action::WaitGone(objects) => gone(connection, objects, deadline, interrupt, progress)
                 .await
                 .map_err(Stop::because),
             Action::WaitCondition {

@@ -151,6 +151,47 @@ pub async fn state(
     }
 }
 
+/// Waits until every object is gone, or another stands in its place.
+///
+/// # Errors
+/// As [`ready`]; the causes name what holds an object.
+pub async fn gone(
+    connection: &Connection,
+    objects: &[(Id, String)],
+    deadline: Deadline,
+    interrupt: &Interrupt,
+    progress: &dyn Progress,
+) -> Result<(), NotReady> {
+    let waiting = objects
+        .iter()
+        .map(|(id, uid)| (Waiting::new(id.clone()), uid));
+    let mut waiting: Vec<(Waiting, &String)> = waiting.collect();
+    loop {
+        for (one, uid) in &mut waiting {
+            let state = match find(connection, &one.id).await {
+                Ok(None) => Readiness::Ready,
+                Ok(Some(object)) => ready::by_absence(&object, uid),
+                Err(error) => passing(error)?,
+            };
+            // "Ready" is no news of something that went.
+            match state {
+                Readiness::Ready => one.state = state,
+                state => one.note(state, progress),
+            }
+        }
+        waiting.retain(|(one, _)| one.state != Readiness::Ready);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        if deadline.is_over() {
+            let still: Vec<Waiting> = waiting.into_iter().map(|(one, _)| one).collect();
+            return Err(timed_out(connection, &still, deadline).await);
+        }
+        interrupt.check()?;
+        interrupt.sleep(PAUSE).await;
+    }
+}
+
 struct Waiting {
     id: Id,
     state: Readiness,
@@ -193,19 +234,26 @@ async fn look(
     id: &Id,
     judge: impl Fn(&Object) -> Readiness,
 ) -> Result<Readiness, ClusterError> {
-    let found = async {
-        match kinds::find(connection, &id.api_version, &id.kind).await? {
-            Some(kind) => get(connection, &kind, id).await,
-            None => Ok(None),
-        }
-    };
-    match found.await {
+    match find(connection, id).await {
         Ok(Some(object)) => Ok(judge(&object)),
         Ok(None) => Ok(Readiness::NotYet("it does not exist".to_owned())),
-        Err(error @ (ClusterError::GaveUp { .. } | ClusterError::Answer { .. })) => {
+        Err(error) => passing(error),
+    }
+}
+
+async fn find(connection: &Connection, id: &Id) -> Result<Option<Object>, ClusterError> {
+    match kinds::find(connection, &id.api_version, &id.kind).await? {
+        Some(kind) => get(connection, &kind, id).await,
+        None => Ok(None),
+    }
+}
+
+fn passing(error: ClusterError) -> Result<Readiness, ClusterError> {
+    match error {
+        ClusterError::GaveUp { .. } | ClusterError::Answer { .. } => {
             Ok(Readiness::NotYet(first_line(&error.to_string())))
         }
-        Err(error) => Err(error),
+        error => Err(error),
     }
 }
 

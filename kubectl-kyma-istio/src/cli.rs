@@ -2,6 +2,8 @@
 
 mod connection;
 mod inputs;
+mod uninstall;
+mod upgrade;
 mod verbs;
 
 use std::net::{IpAddr, SocketAddr};
@@ -11,6 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use connection::Connection;
 pub use inputs::{Inputs, Istioctl};
+pub use uninstall::Uninstall;
+pub use upgrade::Upgrade;
 pub use verbs::{Check, Diff, Explain, Install, Render, RenderForm, Status, Verify};
 
 use crate::error::EXIT_CODES;
@@ -28,6 +32,12 @@ pub enum Command {
     /// Bring Istio to what Kyma needs: plan, confirm, apply, wait, verify.
     #[command(after_help = INSTALL)]
     Install(Box<Install>),
+    /// Bring Istio to another version: control plane and gateways in place, sidecars by `sync` afterwards.
+    #[command(after_help = upgrade::AFTER_HELP)]
+    Upgrade(Box<Upgrade>),
+    /// Remove Istio: what blocks it is listed, then everything goes in order.
+    #[command(after_help = uninstall::AFTER_HELP)]
+    Uninstall(Box<Uninstall>),
     /// Show what `install` would change, asked of the API server, and what that does to what runs.
     #[command(after_help = DIFF)]
     Diff(Box<Diff>),

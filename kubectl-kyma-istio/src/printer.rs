@@ -188,6 +188,8 @@ fn human(body: &Body, text: &mut Text) {
         Body::Origins(origins) => origins.human(text),
         Body::Diff(diff) => diff.human(text),
         Body::Installed(installed) => installed.human(text),
+        Body::Upgraded(upgraded) => upgraded.human(text),
+        Body::Uninstalled(uninstalled) => uninstalled.human(text),
         Body::Schema(_) | Body::Batch(_) | Body::Served(_) | Body::Rendered(_) => {}
     }
 }

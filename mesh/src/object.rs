@@ -6,7 +6,9 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 /// What names an object on a cluster.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Id {
     /// `group/version`, or the version alone for the core group.

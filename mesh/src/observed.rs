@@ -4,6 +4,7 @@ mod config;
 mod image;
 mod injection;
 mod mesh;
+mod owner;
 mod pod;
 mod service;
 
@@ -24,6 +25,7 @@ pub use image::{Image, Version};
 pub(crate) use injection::is_deactivated;
 pub use injection::{Injection, is_injector};
 pub use mesh::{Component, Form};
+pub use owner::{ISTIOCTL_MANAGER, is_proved_ours};
 pub use pod::{Owner, Proxy, ProxyKind, is_ready, is_under_way, owner, proxy};
 pub use service::service_name;
 
@@ -33,6 +35,12 @@ pub const ISTIO_SYSTEM: &str = "istio-system";
 pub const KYMA_SYSTEM: &str = "kyma-system";
 /// The Deployment of Kyma's own Istio operator, in [`KYMA_SYSTEM`].
 pub const KYMA_MANAGER: &str = "istio-controller-manager";
+/// The ConfigMap of [`ISTIO_SYSTEM`] that keeps what the last installation was asked for.
+pub const SETTINGS: &str = "istio-kyma-settings";
+/// The key of [`SETTINGS`] with the profile's name.
+pub const SETTINGS_PROFILE: &str = "profile";
+/// The key of [`SETTINGS`] with the Istio custom resource, as JSON.
+pub const SETTINGS_RESOURCE: &str = "istio.json";
 /// The label that says whose object it is; its value when it is ours is [`MANAGED_BY`].
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// Our value of [`MANAGED_BY_LABEL`], and our field manager.
@@ -52,9 +60,8 @@ pub struct Prunable {
     pub plural: &'static str,
 }
 
-/// Every kind that is pruned. [`Observed::owned`] holds their objects that carry [`COMPONENT_LABEL`] (any value) or
-/// [`MANAGED_BY_LABEL`] with [`MANAGED_BY`]. A kind that the server doesn't serve is no error.
-pub const PRUNABLE: [Prunable; 19] = [
+/// Every kind that is pruned. [`Observed::owned`] holds their objects as far as they are [proved ours](is_proved_ours). A kind that the server doesn't serve is no error.
+pub const PRUNABLE: [Prunable; 20] = [
     prunable("v1", "ConfigMap", "configmaps"),
     prunable("v1", "Secret", "secrets"),
     prunable("v1", "Service", "services"),
@@ -95,6 +102,7 @@ pub const PRUNABLE: [Prunable; 19] = [
         "ValidatingWebhookConfiguration",
         "validatingwebhookconfigurations",
     ),
+    prunable("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses"),
     prunable(
         "security.istio.io/v1",
         "PeerAuthentication",
@@ -157,8 +165,23 @@ pub struct Observed {
     pub kyma_manager: Option<Deployment>,
     /// Leases of `kyma-system` and the root namespace.
     pub leases: Vec<Lease>,
-    /// Objects of [`PRUNABLE`] kinds that are ours or `istioctl`'s by their labels.
+    /// Objects of [`PRUNABLE`] kinds that are ours to delete ([`is_proved_ours`]).
     pub owned: Vec<Object>,
+    /// What could not be read.
+    pub forbidden: Vec<Forbidden>,
+}
+
+/// A second look, for an uninstallation: what would go with Istio, and what would be left.
+#[derive(Debug, Clone, Default)]
+pub struct Contents {
+    /// Every custom resource of every CRD of `*.istio.io`, all namespaces.
+    pub custom_resources: Vec<Object>,
+    /// What stands in the root namespace and is owned by nothing else.
+    pub root: Vec<Object>,
+    /// The root certificates that istiod writes into every namespace.
+    pub certificates: Vec<Object>,
+    /// What says that it is part of Istio, but not that istioctl or we made it.
+    pub parts: Vec<Object>,
     /// What could not be read.
     pub forbidden: Vec<Forbidden>,
 }

@@ -7,6 +7,7 @@ mod marks;
 mod parts;
 mod prune;
 mod remaining;
+mod uninstall;
 
 use serde_json::Value;
 
@@ -15,9 +16,10 @@ use crate::codes::Code;
 use crate::diff::Consequence;
 use crate::object::{Id, Object};
 
-pub use gates::{custom_resource, is_ours, readable};
+pub use gates::{custom_resource, is_ours, readable, upgradable};
 pub use install::install;
 pub use marks::{ISTIO_TAG, LAST_APPLIED, MODULE_FINALIZER, MODULE_LABEL};
+pub use uninstall::{Leftover, Meshed, Uninstall, uninstall};
 
 /// Steps in their order, what is left out, and what it will do to the cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,6 +66,8 @@ pub enum Action {
     },
     /// Delete each object, if it still has this uid.
     Delete(Vec<(Id, String)>),
+    /// Wait until none of them is there any more. One that came back with another uid is gone.
+    WaitGone(Vec<(Id, String)>),
     /// A merge patch on an object that isn't ours: labels, annotations, a custom resource's spec.
     Merge {
         /// The object.

@@ -62,8 +62,8 @@ const CONTROLLERS: [&str; 4] = [
     "vpa-recommender",
 ];
 
-/// Managers whose fields we take.
-const ADOPTED: [&str; 2] = [ISTIOCTL, MANAGER];
+/// Managers whose fields we take. By the second name istioctl edits the webhooks when it makes a revision tag.
+const ADOPTED: [&str; 3] = [ISTIOCTL, "istioctl", MANAGER];
 
 /// Which manager holds which field, as a 409 of an apply tells. Empty: it is another kind of conflict.
 pub(super) fn owned(status: &Status) -> Vec<Owned> {

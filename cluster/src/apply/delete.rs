@@ -20,7 +20,8 @@ pub enum Deleted {
     Replaced,
 }
 
-/// Deletes an object if it still has this uid; the garbage collector takes what depends on it.
+/// Deletes an object if it still has this uid; the garbage collector takes what depends on it. A workload is there until
+/// its pods are gone.
 ///
 /// # Errors
 /// As [`apply`].
@@ -30,7 +31,7 @@ pub async fn delete(connection: &Connection, id: &Id, uid: &str) -> Result<Delet
     };
     let options = json!({
         "apiVersion": "v1", "kind": "DeleteOptions",
-        "propagationPolicy": "Background", "preconditions": { "uid": uid },
+        "propagationPolicy": propagation(&id.kind), "preconditions": { "uid": uid },
     });
     let about = kind.about("delete", id);
     let body = Body {
@@ -50,5 +51,13 @@ pub async fn delete(connection: &Connection, id: &Id, uid: &str) -> Result<Delet
         Err(Failure::Status(status)) if status.code == 404 => Ok(Deleted::Absent),
         Err(Failure::Status(status)) if status.code == 409 => Ok(Deleted::Replaced),
         Err(failure) => Err(about.error(connection, failure)),
+    }
+}
+
+/// Roles and accounts that pods need while they end must not go before them, so somebody must be able to wait for pods.
+fn propagation(kind: &str) -> &'static str {
+    match kind {
+        "Deployment" | "DaemonSet" | "StatefulSet" | "Job" => "Foreground",
+        _ => "Background",
     }
 }

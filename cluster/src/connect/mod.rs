@@ -78,11 +78,7 @@ pub async fn connect_with(
     let (mut config, context) = kubeconfig::select(flags, environment).await?;
     settle(&mut config, flags)?;
     let place = Place {
-        server: config
-            .cluster_url
-            .to_string()
-            .trim_end_matches('/')
-            .to_owned(),
+        server: shown(&config.cluster_url),
         context,
     };
     let namespace = config.default_namespace.clone();
@@ -100,6 +96,20 @@ pub async fn connect_with(
         kinds: Arc::default(),
         patience,
     })
+}
+
+/// The server as messages name it: a password in the URL is nobody's business.
+fn shown(url: &http::Uri) -> String {
+    let text = url.to_string();
+    let text = text.trim_end_matches('/');
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// What kube doesn't take from a kubeconfig, and time limits.

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use crate::support::{Cluster, Snapshot, manifests};
 
 /// Every verb that talks to a cluster, so that it only looks, and the exit codes that it may end with.
-const VERBS: [(&[&str], &[i32]); 9] = [
+const VERBS: [(&[&str], &[i32]); 11] = [
     (&["install", "--dry-run"], &[0]),
     (&["install", "--dry-run", "--yes", "-o", "json"], &[0]),
+    (&["upgrade", "--dry-run"], &[0, 5]),
+    (&["uninstall", "--dry-run"], &[0, 5]),
     (&["diff"], &[0, 1]),
     (&["verify"], &[0, 1]),
     (&["status"], &[0]),
@@ -18,7 +20,7 @@ const VERBS: [(&[&str], &[i32]); 9] = [
 ];
 
 /// Verbs that take inputs.
-const TAKES_INPUTS: [&str; 3] = ["install", "diff", "render"];
+const TAKES_INPUTS: [&str; 4] = ["install", "upgrade", "diff", "render"];
 
 #[test]
 fn the_api_server_counts_no_write_of_a_dry_run() {

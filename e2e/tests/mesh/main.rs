@@ -21,4 +21,5 @@ mod profiles;
 mod refusals;
 mod resource;
 mod support;
+mod uninstall;
 mod walk;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::dry_run;
 use crate::support::{Cluster, Ran, Snapshot, manifests};
+use lab::repository;
 
 const CRITERIA: [&str; 5] = [
     "version",
@@ -13,36 +14,45 @@ const CRITERIA: [&str; 5] = [
     "crds",
 ];
 
+/// What the README tells its reader to type, but for the editor.
+const WALK: [&str; 6] = [
+    "install --profile evaluation",
+    "verify",
+    "diff -f examples/istio.yaml",
+    "install -f examples/istio.yaml --yes",
+    "install -f examples/istio.yaml --yes",
+    "status",
+];
+
 #[test]
-fn an_installation_is_verified_changed_and_then_there_is_nothing_to_do() {
+fn the_readmes_walk_installs_verifies_changes_and_then_has_nothing_to_do() {
+    let [install, verify, diff, change, again, status] = WALK.map(words);
     let cluster = Cluster::small();
     let installed = cluster
-        .install(&["--profile", "evaluation"])
+        .install(&install[1..])
         .exits(0)
         .says("all 5 criteria are met");
     for name in CRITERIA {
         assert!(installed.stdout.contains(name), "{name} in: {installed}");
     }
 
-    cluster.plugin(&["verify"]).exits(0);
+    cluster.plugin(&verify).exits(0);
     is_met_in_json(&cluster.plugin(&["verify", "-o", "json"]).exits(0));
     is_met_in_junit(&cluster.plugin(&["verify", "-o", "junit"]).exits(0));
-
-    is_kept_as_it_is(&cluster, &["--profile", "evaluation"]);
+    is_kept_as_it_is(&cluster, &["install", "--profile", "evaluation", "--yes"]);
 
     a_workload_with_a_sidecar(&cluster);
-    let file = cluster.file("cr.yaml", &manifests::istio(CHANGED));
-    dry_run::is_harmless(&cluster, &["-f", &file]);
-    let diff = cluster.plugin(&["diff", "-f", &file]).exits(1);
+    dry_run::is_harmless(&cluster, &["-f", "examples/istio.yaml"]);
+    let differs = cluster.plugin(&diff).exits(1);
     for told in [
-        "data.mesh.defaultConfig.gatewayTopology: nothing -> {\"numTrustedProxies\":2}",
+        r#"data.mesh.defaultConfig.gatewayTopology: nothing -> {"numTrustedProxies":2}"#,
         "gateways take it when they restart (1 pod)",
         "1 sidecar needs sync",
     ] {
-        assert!(diff.stdout.contains(told), "`{told}` in: {diff}");
+        assert!(differs.stdout.contains(told), "`{told}` in: {differs}");
     }
 
-    cluster.plugin(&["install", "-f", &file, "--yes"]).exits(0);
+    cluster.plugin(&change).exits(0);
     let mesh = cluster.kubectl(&[
         "get",
         "configmap",
@@ -51,24 +61,31 @@ fn an_installation_is_verified_changed_and_then_there_is_nothing_to_do() {
         "--output=jsonpath={.data.mesh}",
     ]);
     assert!(mesh.contains("numTrustedProxies: 2"), "{mesh}");
-    is_kept_as_it_is(&cluster, &["-f", &file]);
-    cluster
-        .plugin(&["diff", "-f", &file])
-        .exits(0)
-        .says("no differences");
+    is_kept_as_it_is(&cluster, &again);
+    cluster.plugin(&diff).exits(0).says("no differences");
 
-    one_screen(&cluster.plugin(&["status"]).exits(0));
+    one_screen(&cluster.plugin(&status).exits(0));
 }
 
-const CHANGED: &str = "
-  config:
-    numTrustedProxies: 2
-  components:
-    proxy:
-      k8s:
-        resources:
-          requests:
-            cpu: 15m";
+#[test]
+fn the_readme_has_the_walk_that_is_tested() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let section = readme
+        .split("### Istio itself")
+        .nth(1)
+        .expect("its heading");
+    let block = section.split("```").nth(1).expect("a block");
+    let typed: Vec<Vec<&str>> = block
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ kubectl kyma-istio "))
+        .map(|line| words(line.split('#').next().unwrap_or_default()))
+        .collect();
+    assert_eq!(typed, WALK.map(words));
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
 
 fn is_met_in_json(ran: &Ran) {
     let verified = ran.json();
@@ -93,10 +110,7 @@ fn is_met_in_junit(ran: &Ran) {
 /// `install` again: exit 0, nothing to do, nothing written.
 fn is_kept_as_it_is(cluster: &Cluster, arguments: &[&str]) {
     let before = Snapshot::of(cluster);
-    cluster
-        .plugin(&[&["install", "--yes"], arguments].concat())
-        .exits(0)
-        .says("nothing to do");
+    cluster.plugin(arguments).exits(0).says("nothing to do");
     before.assert_same(&Snapshot::of(cluster), "an install with nothing to do");
 }
 

@@ -22,6 +22,9 @@ pub struct Inputs {
     /// Where the images are: `HUB/pilot:TAG`, `HUB/proxyv2:TAG`, `HUB/install-cni:TAG`.
     #[arg(long, value_name = "HUB")]
     pub hub: Option<String>,
+    /// The Istio version [default: the one of this plugin].
+    #[arg(long, value_name = "VERSION", conflicts_with = "tag")]
+    pub istio_version: Option<mesh::versions::Version>,
     /// The tag of the images; it says the Istio version too.
     #[arg(long, value_name = "TAG")]
     pub tag: Option<String>,
@@ -42,6 +45,29 @@ pub struct Inputs {
     pub port_31400: bool,
     #[command(flatten)]
     pub istioctl: Istioctl,
+}
+
+impl Inputs {
+    /// The flags given that say what to render.
+    pub fn rendering(&self) -> Vec<&'static str> {
+        let given = [
+            (self.profile.is_some(), "--profile"),
+            (!self.sets.is_empty(), "--set"),
+            (self.hub.is_some(), "--hub"),
+            (self.tag.is_some(), "--tag"),
+            (self.istio_version.is_some(), "--istio-version"),
+            (self.pull_secret.is_some(), "--pull-secret"),
+            (self.provider.is_some(), "--provider"),
+            (self.injection != Injection::Off, "--injection"),
+            (self.tracing != Tracing::Otlp, "--tracing"),
+            (self.port_31400, "--port-31400"),
+            (self.istioctl.manifests.is_some(), "--manifests"),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(is_given, flag)| is_given.then_some(flag))
+            .collect()
+    }
 }
 
 /// The program that renders.

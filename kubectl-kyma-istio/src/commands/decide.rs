@@ -1,11 +1,13 @@
 //! From what is given and what was seen to what is composed: profile and provider, and why.
 
+use cluster::error::ClusterError;
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mesh::compose::{self, AwsHints, Composed, Images, NodeCapacity, NodeInfo, Profile, Provider};
 use mesh::input::IstioCr;
-use mesh::observed::{ISTIO_SYSTEM, Observed};
+use mesh::observed::{ISTIO_SYSTEM, Observed, SETTINGS, SETTINGS_PROFILE, SETTINGS_RESOURCE};
 use mesh::plan::custom_resource;
+use serde_json::Value;
 
 use super::given::{self, Given};
 use crate::cli;
@@ -75,10 +77,21 @@ fn profile(
         return Ok(Profile::Evaluation);
     }
     if observed.is_forbidden("nodes") {
-        return Err(needed("`list nodes` is forbidden"));
+        return Err(ClusterError::Forbidden {
+            verb: "list",
+            resource: "nodes".to_owned(),
+            namespace: None,
+            cause: "so the profile is not known; `--profile` names it".to_owned(),
+        }
+        .into());
     }
     if observed.nodes.is_empty() {
         return Err(needed("the cluster has no nodes"));
+    }
+    let remembered = observed.remembered(SETTINGS_PROFILE);
+    if let Some(profile) = remembered.and_then(|name| name.parse().ok()) {
+        notes.push(format!("profile {profile}: as in the last installation"));
+        return Ok(profile);
     }
     let (profile, why) = size(observed);
     notes.push(format!("profile {profile}: {why}"));
@@ -105,13 +118,38 @@ fn resource(
     if let Some(resource) = &given.resource {
         return Ok(resource.cr.clone());
     }
-    match observed.and_then(custom_resource) {
+    if let Some(live) = observed.and_then(custom_resource) {
+        notes.push(format!("settings: the cluster's `{}`", live.id()));
+        return Ok(given::of_cluster(live)?.cr);
+    }
+    match observed.and_then(|observed| observed.remembered(SETTINGS_RESOURCE)) {
         None => Ok(IstioCr::default()),
-        Some(live) => {
-            notes.push(format!("settings: the cluster's `{}`", live.id()));
-            Ok(given::of_cluster(live)?.cr)
+        Some(text) => {
+            notes.push(format!("settings: those of the last installation, kept in ConfigMap {ISTIO_SYSTEM}/{SETTINGS}"));
+            let resource = given::resource(text).map_err(|problems| {
+                given::invalid(
+                    problems
+                        .iter()
+                        .map(|problem| given::line(SETTINGS, problem))
+                        .collect(),
+                )
+            })?;
+            Ok(resource.cr)
         }
     }
+}
+
+/// What the next command is to find: the profile, and the custom resource where the cluster keeps none.
+pub fn remembered(decided: &Decided, given: &Given, observed: &Observed) -> Value {
+    let given = given
+        .resource
+        .as_ref()
+        .map(|resource| resource.object.value().to_string());
+    let before = || observed.remembered(SETTINGS_RESOURCE).map(str::to_owned);
+    let resource = given
+        .or_else(before)
+        .filter(|_| custom_resource(observed).is_none());
+    compose::remembered(decided.inputs.profile, resource.as_deref())
 }
 
 fn provider(flags: &cli::Inputs, observed: Option<&Observed>, notes: &mut Vec<String>) -> Provider {

@@ -191,7 +191,8 @@ pub fn of_cluster(live: &Object) -> Result<Resource, Error> {
 /// A tag that says no version is the user's own build: it is rendered as the default version.
 fn version(flags: &cli::Inputs) -> Result<Version, Error> {
     let istio = &versions().istio;
-    let told: Option<Version> = flags.tag.as_deref().and_then(|tag| tag.parse().ok());
+    let of_tag = || flags.tag.as_deref().and_then(|tag| tag.parse().ok());
+    let told: Option<Version> = flags.istio_version.or_else(of_tag);
     let version = told.unwrap_or(istio.default);
     if istio.supports(version) {
         return Ok(version);
@@ -199,7 +200,7 @@ fn version(flags: &cli::Inputs) -> Result<Version, Error> {
     let supported: Vec<String> = istio.supported.iter().map(ToString::to_string).collect();
     Err(Error::input_hint(
         format!(
-            "--tag: found Istio {version}, expected one of {}",
+            "found Istio {version}, expected one of {}",
             supported.join(", ")
         ),
         format!(

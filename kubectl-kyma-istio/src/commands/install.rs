@@ -1,7 +1,6 @@
 //! `install`: plan, confirm, apply in order, wait, verify.
 
 mod ask;
-mod write;
 
 use std::io::BufRead;
 use std::time::Duration;
@@ -11,9 +10,11 @@ use cluster::guard::Mode;
 use mesh::plan::{Answers, Plan, Skip};
 
 use super::given::{self, Given};
+use super::operation::{self, Operation};
+use super::prepare::{self, Prepared};
 use super::rehearse::{self, rehearse};
+use super::runtime;
 use super::verify::{of_release, settled};
-use super::{prepare, runtime};
 use crate::cli::Install;
 use crate::error::Error;
 use crate::printer::Printer;
@@ -35,7 +36,18 @@ pub fn run(
     let installed = runtime::block_on(async {
         let connection = runtime::connection(&arguments.connection, mode).await?;
         match given.wishes().install {
-            true => install(&connection, arguments, &given, stdin, printer).await,
+            true => {
+                let prepared =
+                    prepare::prepare(&connection, &arguments.inputs, &given, printer).await?;
+                let work = Work {
+                    connection: &connection,
+                    arguments,
+                    given: &given,
+                    prepared: &prepared,
+                    verb: "install",
+                };
+                work.install(stdin, printer).await
+            }
             false => only_judge(&connection, arguments, &given).await,
         }
     })?;
@@ -45,63 +57,91 @@ pub fn run(
     ))
 }
 
-async fn install(
-    connection: &Connection,
-    arguments: &Install,
-    given: &Given,
-    stdin: &mut dyn BufRead,
-    printer: &mut Printer<'_>,
-) -> Result<Installed, Error> {
-    let prepared = prepare::prepare(connection, &arguments.inputs, given, printer).await?;
-    let observed = &prepared.observed;
-    let answers = Answers {
-        take_ownership: arguments.consent.take_ownership,
-        // A rehearsal shows what STRICT takes; it takes nothing.
-        accept_strict: arguments.consent.accept_strict || arguments.dry_run,
-    };
-    let plan = ask::plan(&prepared, answers, arguments, stdin, printer)?;
-    let conflicts = rehearse::conflicts(arguments.consent.force_conflicts);
-    let rehearsed = rehearse(connection, plan, conflicts, observed).await?;
-    rehearsed.notes.iter().for_each(|note| printer.story(note));
-    let planned = Planned::of(&rehearsed.plan);
-    let mut installed = Installed {
-        context: connection.context.clone(),
-        dry_run: arguments.dry_run,
-        plan: planned,
-        changes: None,
-        written: Vec::new(),
-        verified: None,
-        not_verified: None,
-    };
-    if arguments.dry_run {
-        installed.changes = Some(rehearse::shown(&rehearsed.objects, observed));
-        return Ok(installed);
-    }
-    let is_empty = rehearsed.plan.is_empty();
-    if !is_empty {
-        printer.tell(|text| installed.plan.human(text));
-        ask::confirm(connection, arguments, stdin, printer)?;
-        installed.written =
-            write::run(connection, &rehearsed.plan, observed, arguments, printer).await?;
-    }
-    let patience = match is_empty {
-        true => Duration::ZERO,
-        false => SETTLE.min(arguments.timeout),
-    };
-    let required = prepare::required(&prepared, given);
-    match (why_not(arguments, given), required) {
-        (Some(why), _) => installed.not_verified = Some(why.to_owned()),
-        (None, None) => {
-            installed.not_verified = Some(
-                "Kyma's operator chooses the version; `verify --version X` judges it".to_owned(),
-            );
+/// Bringing what was prepared to the cluster: an installation, or an upgrade.
+pub struct Work<'a> {
+    pub connection: &'a Connection,
+    pub arguments: &'a Install,
+    pub given: &'a Given,
+    pub prepared: &'a Prepared,
+    /// As the Lease names its holder.
+    pub verb: &'static str,
+}
+
+impl Work<'_> {
+    pub async fn install(
+        &self,
+        stdin: &mut dyn BufRead,
+        printer: &mut Printer<'_>,
+    ) -> Result<Installed, Error> {
+        let Self {
+            connection,
+            arguments,
+            given,
+            prepared,
+            verb,
+        } = *self;
+        let observed = &prepared.observed;
+        let answers = Answers {
+            take_ownership: arguments.consent.take_ownership,
+            // A rehearsal shows what STRICT takes; it takes nothing.
+            accept_strict: arguments.consent.accept_strict || arguments.dry_run,
+        };
+        let operation = operation(arguments, verb);
+        let plan = ask::plan(prepared, answers, &operation, stdin, printer)?;
+        let rehearsed = rehearse(connection, plan, operation.conflicts, observed).await?;
+        rehearsed.notes.iter().for_each(|note| printer.story(note));
+        let planned = Planned::of(&rehearsed.plan);
+        let mut installed = Installed {
+            context: connection.context.clone(),
+            dry_run: arguments.dry_run,
+            plan: planned,
+            changes: None,
+            written: Vec::new(),
+            verified: None,
+            not_verified: None,
+        };
+        if arguments.dry_run {
+            installed.changes = Some(rehearse::shown(&rehearsed.objects, observed));
+            return Ok(installed);
         }
-        (None, Some(version)) => {
-            printer.story("judging the criteria");
-            installed.verified = Some(settled(connection, &version, patience).await?);
+        let is_empty = rehearsed.plan.is_empty();
+        if !is_empty {
+            printer.tell(|text| installed.plan.human(text));
+            operation.confirm(connection, stdin, printer)?;
+            installed.written =
+                operation::run(connection, &rehearsed.plan, observed, &operation, printer).await?;
         }
+        let patience = match is_empty {
+            true => Duration::ZERO,
+            false => SETTLE.min(arguments.timeout),
+        };
+        let required = prepare::required(prepared, given);
+        match (why_not(arguments, given), required) {
+            (Some(why), _) => installed.not_verified = Some(why.to_owned()),
+            (None, None) => {
+                installed.not_verified = Some(
+                    "Kyma's operator chooses the version; `verify --version X` judges it"
+                        .to_owned(),
+                );
+            }
+            (None, Some(version)) => {
+                printer.story("judging the criteria");
+                installed.verified = Some(settled(connection, &version, patience).await?);
+            }
+        }
+        Ok(installed)
     }
-    Ok(installed)
+}
+
+fn operation(arguments: &Install, verb: &'static str) -> Operation {
+    let is_stdin = |file: &std::path::PathBuf| file.as_os_str() == "-";
+    Operation {
+        verb,
+        yes: arguments.yes,
+        reads_stdin: arguments.inputs.files.iter().any(is_stdin),
+        timeout: arguments.timeout,
+        conflicts: rehearse::conflicts(arguments.consent.force_conflicts),
+    }
 }
 
 fn why_not(arguments: &Install, given: &Given) -> Option<&'static str> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cluster::apply::{ApplyMode, Change, Conflicts, apply};
+use cluster::apply::{ApplyMode, Change, apply};
 use cluster::connect::Connection;
 use cluster::error::ClusterError;
 use cluster::lease::{Held, acquire};
@@ -10,6 +10,7 @@ use cluster::run::{Verb, Written};
 use mesh::observed::{ISTIO_SYSTEM, KYMA_SYSTEM, Observed};
 use mesh::plan::Plan;
 
+use super::operation::Operation;
 use crate::error::Error;
 use crate::printer::Printer;
 
@@ -22,19 +23,16 @@ pub async fn take(
     connection: &Connection,
     plan: &Plan,
     observed: &Observed,
-    conflicts: Conflicts,
+    operation: &Operation,
     printer: &mut Printer<'_>,
 ) -> Result<(Held, Option<Written>), Error> {
-    let namespace = match observed.kyma_manager.is_some() {
-        true => KYMA_SYSTEM,
-        false => ISTIO_SYSTEM,
-    };
+    let namespace = place(plan, observed);
     let own = plan
         .objects()
         .find(|object| object.kind() == "Namespace" && object.name() == namespace);
     let mut written = None;
     if let Some(own) = own {
-        let applied = apply(connection, own, ApplyMode::Real, conflicts).await?;
+        let applied = apply(connection, own, ApplyMode::Real, operation.conflicts).await?;
         let verb = match applied.change {
             Change::Created => Some(Verb::Created),
             Change::Changed => Some(Verb::Changed),
@@ -46,7 +44,7 @@ pub async fn take(
             id: own.id(),
         });
     }
-    let holder = holder();
+    let holder = holder(operation.verb);
     let mut before: Option<Duration> = None;
     loop {
         let busy = match acquire(connection, namespace, &holder).await {
@@ -70,11 +68,31 @@ pub async fn take(
     }
 }
 
+/// The namespace of the Lease. Nothing can be made in one that is going: then what is left is done from Kyma's, or from
+/// the one that is always there.
+fn place(plan: &Plan, observed: &Observed) -> &'static str {
+    let stands = |name: &str| {
+        let all = observed.namespaces.iter();
+        let mut found = all.filter(|one| one.metadata.name.as_deref() == Some(name));
+        found.any(|one| one.metadata.deletion_timestamp.is_none())
+    };
+    let comes = |name: &str| {
+        plan.objects()
+            .any(|object| object.kind() == "Namespace" && object.name() == name)
+    };
+    match () {
+        () if observed.kyma_manager.is_some() => KYMA_SYSTEM,
+        () if stands(ISTIO_SYSTEM) || comes(ISTIO_SYSTEM) => ISTIO_SYSTEM,
+        () if stands(KYMA_SYSTEM) => KYMA_SYSTEM,
+        () => "default",
+    }
+}
+
 /// Who works, for the one who is turned away.
-fn holder() -> String {
+fn holder(verb: &str) -> String {
     let name = ["USER", "LOGNAME", "USERNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok())
         .unwrap_or_else(|| "somebody".to_owned());
-    format!("install by {name}, process {}", std::process::id())
+    format!("{verb} by {name}, process {}", std::process::id())
 }

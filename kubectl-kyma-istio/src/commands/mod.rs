@@ -1,5 +1,6 @@
 //! One file a verb. A command returns a report; it writes nothing but through the printer.
 
+mod backup;
 mod check;
 mod decide;
 mod diff;
@@ -9,6 +10,7 @@ mod given;
 mod input;
 mod install;
 mod lease;
+mod operation;
 mod prepare;
 mod rehearse;
 mod render;
@@ -22,6 +24,8 @@ mod status;
 mod stop;
 mod test;
 mod told;
+mod uninstall;
+mod upgrade;
 mod validate;
 mod verify;
 mod version;
@@ -41,6 +45,8 @@ pub fn run(
 ) -> Result<Report, Error> {
     match command {
         Command::Install(arguments) => install::run(&arguments, stdin, printer),
+        Command::Upgrade(arguments) => upgrade::run(&arguments, stdin, printer),
+        Command::Uninstall(arguments) => uninstall::run(&arguments, stdin, printer),
         Command::Diff(arguments) => diff::run(&arguments, stdin, printer),
         Command::Render(arguments) => render::run(&arguments, stdin, printer),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -39,6 +39,13 @@ pub async fn prepare(
     let decided = decide::decide(flags, given, Some(&observed))?;
     // Kyma's operator renders for itself.
     let is_managed = observed.kyma_manager.is_some();
+    if is_managed {
+        for flag in flags.rendering() {
+            printer.story(&format!(
+                "`{flag}` has no effect: Kyma's operator renders by itself"
+            ));
+        }
+    }
     let (rendered, extras) = match is_managed {
         true => Default::default(),
         false => {
@@ -50,7 +57,10 @@ pub async fn prepare(
                 rendering::generate(&istioctl, &decided.composed, &flags.istioctl, told).await
             })
             .await?;
-            let extras = compose::extras(&decided.inputs).into_iter();
+            let remembered = decide::remembered(&decided, given, &observed);
+            let extras = compose::extras(&decided.inputs)
+                .into_iter()
+                .chain([remembered]);
             (
                 read_manifests(&manifests).map_err(unreadable)?,
                 extras

@@ -84,7 +84,10 @@ async fn merges_and_deletes(
                 let live = observed.owned.iter().filter(is_doomed);
                 changes.extend(live.filter_map(|live| ObjectChange::of(Some(live.clone()), None)));
             }
-            Action::Apply(_) | Action::WaitReady(_) | Action::WaitCondition { .. } => {}
+            Action::Apply(_)
+            | Action::WaitReady(_)
+            | Action::WaitGone(_)
+            | Action::WaitCondition { .. } => {}
         }
     }
     Ok(changes)

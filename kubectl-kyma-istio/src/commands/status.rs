@@ -1,5 +1,6 @@
 //! `status`: one screen.
 
+use cluster::error::ClusterError;
 use cluster::observe::observe;
 use mesh::status::summary;
 
@@ -12,6 +13,16 @@ pub fn run(arguments: &Status) -> Result<Report, Error> {
     let screen = runtime::block_on(async {
         let connection = runtime::reader(&arguments.connection).await?;
         let observed = observe(&connection).await?;
+        if observed.is_forbidden("deployments.apps") {
+            // "No Istio" would be a guess.
+            return Err(ClusterError::Forbidden {
+                verb: "list",
+                resource: "deployments.apps".to_owned(),
+                namespace: None,
+                cause: "without it nobody sees whether there is an Istio".to_owned(),
+            }
+            .into());
+        }
         Ok(Screen {
             context: connection.context.clone(),
             server: connection.server.clone(),

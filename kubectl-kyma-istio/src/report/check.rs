@@ -5,6 +5,7 @@ use mesh::codes::{Code, Guide};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
+use super::count;
 use crate::printer::{Style, Text};
 
 /// What was found.
@@ -77,10 +78,11 @@ impl Checked {
     }
 
     fn summary(&self) -> String {
-        let total = self.findings.len();
         format!(
-            "{total} findings: {} errors, {} warnings",
-            self.errors, self.warnings
+            "{}: {}, {}",
+            count(self.findings.len(), "finding"),
+            count(self.errors, "error"),
+            count(self.warnings, "warning")
         )
     }
 

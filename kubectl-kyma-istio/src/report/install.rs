@@ -3,6 +3,7 @@
 use cluster::run::Written;
 use serde::Serialize;
 
+use super::count;
 use super::{ObjectDiff, Planned, Verified};
 use crate::printer::{Style, Text};
 
@@ -43,14 +44,17 @@ impl Installed {
                 self.plan.human(text);
                 let changes = self.changes.as_ref().map_or(0, Vec::len);
                 text.line(format_args!(
-                    "dry run: {steps} steps, {changes} objects would change; nothing was written"
+                    "dry run: {}, {} would change; nothing was written",
+                    count(steps, "step"),
+                    count(changes, "object")
                 ));
             }
             (false, _) => {
                 let done = text.styled(Style::Good, "done");
                 text.line(format_args!(
-                    "{done}: {steps} steps, {} objects written",
-                    self.written.len()
+                    "{done}: {}, {} written",
+                    count(steps, "step"),
+                    count(self.written.len(), "object")
                 ));
             }
         }

@@ -12,6 +12,8 @@ mod serving;
 mod simulation;
 mod status;
 mod tests;
+mod uninstall;
+mod upgrade;
 mod validation;
 mod verify;
 mod version;
@@ -27,6 +29,8 @@ pub use serving::{Listening, Served};
 pub use simulation::{Judged, Simulation};
 pub use status::Screen;
 pub use tests::{Tested, Tests};
+pub use uninstall::Uninstalled;
+pub use upgrade::Upgraded;
 pub use validation::{Problem, Validated, Validation};
 pub use verify::Verified;
 pub use version::{FilterVersion, Version};
@@ -74,6 +78,8 @@ pub enum Body {
     Codes(Codes),
     Diff(Diff),
     Installed(Box<Installed>),
+    Uninstalled(Box<Uninstalled>),
+    Upgraded(Box<Upgraded>),
 }
 
 impl Report {
@@ -96,6 +102,8 @@ impl Report {
             Body::Verified(verified) if !verified.met => exit::NEGATIVE,
             Body::Checked(checked) if checked.errors > 0 => exit::NEGATIVE,
             Body::Diff(diff) if !diff.is_empty() => exit::NEGATIVE,
+            Body::Uninstalled(uninstalled) if uninstalled.blocked.is_some() => exit::REFUSED,
+            Body::Upgraded(upgraded) if upgraded.installed.failed() => exit::NEGATIVE,
             Body::Installed(installed) if installed.failed() => exit::NEGATIVE,
             _ => exit::DONE,
         }
@@ -132,5 +140,13 @@ impl From<crate::cli::TestForm> for ReportForm {
             crate::cli::TestForm::Yaml => Self::Yaml,
             crate::cli::TestForm::Junit => Self::Junit,
         }
+    }
+}
+
+/// `1 object`, `2 objects`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
     }
 }

@@ -2,6 +2,7 @@
 
 use mesh::checks::Finding;
 use mesh::diff::Consequence;
+use mesh::object::Id;
 use mesh::plan::{Action, Plan, Skip, Step};
 use serde::Serialize;
 
@@ -68,10 +69,8 @@ impl PlannedStep {
             ),
             Action::WaitReady(ids) => ("wait", ids.iter().map(ToString::to_string).collect()),
             Action::WaitCondition { id, .. } => ("wait", vec![id.to_string()]),
-            Action::Delete(doomed) => (
-                "delete",
-                doomed.iter().map(|(id, _)| id.to_string()).collect(),
-            ),
+            Action::Delete(doomed) => ("delete", names(doomed)),
+            Action::WaitGone(doomed) => ("wait", names(doomed)),
             Action::Merge { id, .. } => ("merge", vec![id.to_string()]),
         };
         Self {
@@ -81,4 +80,8 @@ impl PlannedStep {
             objects,
         }
     }
+}
+
+fn names(doomed: &[(Id, String)]) -> Vec<String> {
+    doomed.iter().map(|(id, _)| id.to_string()).collect()
 }

@@ -28,18 +28,20 @@ impl Machine {
             .lines()
             .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
             .map(|(_, name)| name.trim().to_owned());
-        let load = file("/proc/loadavg");
         Self {
             envoy,
             processor: processor.unwrap_or_else(|| std::env::consts::ARCH.into()),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             rounds: options.rounds,
             seconds: options.seconds,
-            load_before: load
-                .split_whitespace()
-                .next()
-                .and_then(|load| load.parse().ok())
-                .unwrap_or(0.0),
+            load_before: load(),
         }
     }
+}
+
+/// Processes that wanted to run in the last minute.
+pub(super) fn load() -> f64 {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let first = load.split_whitespace().next();
+    first.and_then(|load| load.parse().ok()).unwrap_or_default()
 }

@@ -3,14 +3,18 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
-    Costs, Curve, Machine, Median, Report,
+    Commands, Costs, Curve, Machine, Median, Report,
     costs::{Configuration, REQUESTS},
     scenarios::ALL,
-    targets,
+    targets::{self, Target},
 };
 
 /// Everything there is: without rounds in Envoy only what wasmtime tells.
-pub(super) fn tables(envoy: Option<(&Machine, &Report)>, costs: &Costs) -> String {
+pub(super) fn tables(
+    envoy: Option<(&Machine, &Report)>,
+    costs: &Costs,
+    timed: Option<&Commands>,
+) -> String {
     let mut text = String::new();
     if let Some((machine, report)) = envoy {
         section(
@@ -25,7 +29,7 @@ pub(super) fn tables(envoy: Option<(&Machine, &Report)>, costs: &Costs) -> Strin
         "Targets",
         "Shown, never asserted. A ratio is the median of the ratios within each round, with its 95 % interval.",
     );
-    text += &targets(envoy.map(|(_, report)| report), costs);
+    text += &targets(targets::all(envoy.map(|(_, report)| report), costs));
     let module = format!(
         "The module has {} bytes, {} after gzip.",
         number(costs.module.bytes),
@@ -37,6 +41,35 @@ pub(super) fn tables(envoy: Option<(&Machine, &Report)>, costs: &Costs) -> Strin
         section(&mut text, &format!("Fuel against {}", curve.of), "");
         text += &points(curve);
     }
+    if let Some(timed) = timed {
+        text.push('\n');
+        text += &commands(timed);
+    }
+    text
+}
+
+/// What the plugin's commands take, with their targets.
+pub(super) fn commands(timed: &Commands) -> String {
+    let mut text = String::new();
+    let rounds = timed.rounds.first().map_or(0, |(_, rounds)| rounds.len());
+    let words = format!(
+        "Milliseconds of whole processes, {rounds} interleaved rounds, load {:.2} before they began. Each installation has a new cluster, whose pods are ready at once.",
+        timed.load_before
+    );
+    section(&mut text, "The plugin's commands", &words);
+    let rows = timed.rounds.iter().map(|(name, rounds)| {
+        let median = Median::of(rounds.iter().copied());
+        vec![
+            format!("`{name}`"),
+            format!(
+                "{:.1} [{:.1}, {:.1}]",
+                median.median, median.low, median.high
+            ),
+        ]
+    });
+    text += &table(&["command", "ms"], rows);
+    text.push('\n');
+    text += &targets(targets::commands(timed));
     text
 }
 
@@ -83,8 +116,8 @@ fn with_interval(of: Median) -> String {
     format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high)
 }
 
-fn targets(report: Option<&Report>, costs: &Costs) -> String {
-    let rows = targets::all(report, costs)
+fn targets(all: Vec<Target>) -> String {
+    let rows = all
         .into_iter()
         .map(|target| vec![target.what, target.limit, target.found, target.verdict]);
     table(&["target", "wanted", "measured", ""], rows)

@@ -1,7 +1,9 @@
-//! Measuring what filters cost: CPU time in a real Envoy, fuel and memory under wasmtime. The program is `src/bin/bench.rs`,
+//! Measuring what filters cost: CPU time in a real Envoy, fuel and memory under wasmtime; and
+//! what the plugin's commands take. The program is `src/bin/bench.rs`,
 //! the words are docs/performance.md. Nothing here judges with an exit code: targets are shown, not asserted.
 
 mod authorizer;
+mod commands;
 mod costs;
 mod curves;
 mod load;
@@ -22,6 +24,7 @@ mod vm;
 
 use std::{fs, path::Path};
 
+pub use commands::Commands;
 pub use costs::{Configuration, Costs, Curve, Point, PolicyCosts, REQUESTS, RequestCosts, Size};
 pub use machine::Machine;
 pub use options::{Job, Options};
@@ -41,11 +44,13 @@ pub fn run(options: &Options, mut progress: impl FnMut(String)) -> Result<String
             write(&out.join(ENVOY), &pretty(&report.to_json()))?;
             write(&out.join(MACHINE), &pretty(&machine))?;
             let costs = costs(options, &mut progress)?;
-            let tables = markdown::tables(Some((&machine, &report)), &costs);
+            let commands = commands(options, &mut progress)?;
+            let tables = markdown::tables(Some((&machine, &report)), &costs, Some(&commands));
             write(&out.join(CPU_PLOT), &plot::bars(&report))?;
             tables
         }
-        Job::Costs => markdown::tables(None, &costs(&fixed(options)?, &mut progress)?),
+        Job::Costs => markdown::tables(None, &costs(&fixed(options)?, &mut progress)?, None),
+        Job::Commands => markdown::commands(&commands(options, &mut progress)?),
         Job::Publish => return publish::publish(out),
     };
     write(&out.join(TABLES), &tables)?;
@@ -70,6 +75,12 @@ fn costs(options: &Options, progress: &mut dyn FnMut(String)) -> Result<Costs> {
     Ok(costs)
 }
 
+fn commands(options: &Options, progress: &mut dyn FnMut(String)) -> Result<Commands> {
+    let commands = commands::measure(options, progress)?;
+    write(&options.out.join(COMMANDS), &pretty(&commands))?;
+    Ok(commands)
+}
+
 fn pretty(value: &impl serde::Serialize) -> String {
     // These are plain data: strings, numbers, lists and maps with text keys.
     let json = serde_json::to_value(value).unwrap_or_default();
@@ -82,6 +93,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 const ENVOY: &str = "envoy.json";
 const WASM: &str = "wasm.json";
+const COMMANDS: &str = "commands.json";
 const MODULE: &str = "measured.wasm";
 const MACHINE: &str = "machine.json";
 const TABLES: &str = "table.md";

@@ -10,7 +10,9 @@ use crate::{Error, Result, repository};
 pub struct Options {
     pub job: Job,
     pub filter: PathBuf,
+    pub plugin: PathBuf,
     pub rounds: usize,
+    pub command_rounds: usize,
     pub seconds: u64,
     pub envoy: Option<String>,
     pub out: PathBuf,
@@ -19,10 +21,12 @@ pub struct Options {
 /// Which part of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// Both measurements and the report.
+    /// All measurements and the report.
     All,
     /// Only what wasmtime tells, in a minute and without `wrk`.
     Costs,
+    /// Only the plugin's commands beside istioctl.
+    Commands,
     /// Only bring the last report into the documents.
     Publish,
 }
@@ -34,7 +38,9 @@ impl Options {
         let mut options = Self {
             job: Job::All,
             filter: root.join("out/header-policy.wasm"),
+            plugin: "kubectl-kyma_istio".into(),
             rounds: 15,
+            command_rounds: 9,
             seconds: 2,
             envoy: None,
             out: root.join("out/bench"),
@@ -44,10 +50,11 @@ impl Options {
             options.job = match job.as_str() {
                 "all" => Job::All,
                 "costs" => Job::Costs,
+                "commands" => Job::Commands,
                 "publish" => Job::Publish,
                 _ => {
                     return Err(Error::Unusable(format!(
-                        "expected `all`, `costs` or `publish`, found `{job}`"
+                        "expected `all`, `costs`, `commands` or `publish`, found `{job}`"
                     )));
                 }
             };
@@ -58,6 +65,8 @@ impl Options {
                 .ok_or_else(|| Error::Unusable(format!("expected a value after `{name}`")))?;
             match name.as_str() {
                 "--filter" => options.filter = absolute(&value),
+                "--plugin" => options.plugin = absolute(&value),
+                "--command-rounds" => options.command_rounds = number(&name, &value)?,
                 "--rounds" => options.rounds = number(&name, &value)?,
                 "--seconds" => options.seconds = number(&name, &value)?,
                 "--envoy" => options.envoy = Some(value),
@@ -69,7 +78,7 @@ impl Options {
     }
 }
 
-/// Envoy reads the module from where it stands itself.
+/// Envoy and the plugin run somewhere else.
 fn absolute(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{
-    CPU_PLOT, CURVES_PLOT, Costs, ENVOY, MACHINE, Machine, Report, WASM, markdown, plot, write,
+    COMMANDS, CPU_PLOT, CURVES_PLOT, Commands, Costs, ENVOY, MACHINE, Machine, Report, WASM,
+    markdown, plot, write,
 };
 use crate::{Error, Result, envoy::read, repository};
 
@@ -17,11 +18,12 @@ const END: &str = "<!-- to here -->\n";
 pub(super) fn publish(out: &Path) -> Result<String> {
     let machine: Machine = parse(&out.join(MACHINE))?;
     let costs: Costs = parse(&out.join(WASM))?;
+    let commands: Commands = parse(&out.join(COMMANDS))?;
     let rounds: Value = parse(&out.join(ENVOY))?;
     let report = Report::from_json(rounds.as_object().unwrap_or(&serde_json::Map::new()))?;
     let docs = repository().join("docs");
     let page = docs.join("performance.md");
-    let tables = markdown::tables(Some((&machine, &report)), &costs);
+    let tables = markdown::tables(Some((&machine, &report)), &costs, Some(&commands));
     let text = between(&read(&page)?, &tables).ok_or_else(|| {
         Error::Unusable(format!(
             "{}: expected the lines `{}` and `{}`",

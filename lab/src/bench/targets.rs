@@ -1,7 +1,8 @@
 //! What we want, beside what was measured.
 
 use super::{
-    Costs, Median, Report,
+    Commands, Costs, Median, Report,
+    commands::{DIFF, GENERATE, HELP, INSTALL, ISTIOCTL_INSTALL, RENDER, VERSION},
     costs::{FULL, TOKEN},
     scenarios::{
         CIDRS_1, CIDRS_100000, COLD, EXT_AUTHZ, JWT_AUTHN, JWT_AUTHN_CACHED, RULES_1, RULES_1000,
@@ -28,14 +29,35 @@ pub(super) fn all(report: Option<&Report>, costs: &Costs) -> Vec<Target> {
     ];
     let ratios = ratios.into_iter().filter_map(|(one, other, limit)| {
         let found = report?.ratio(one, other)?;
-        Some(ratio(one, other, found, limit))
+        Some(ratio("CPU", one, other, found, limit))
     });
     ratios.chain(sizes(costs)).collect()
 }
 
-fn ratio(one: &str, other: &str, found: Median, limit: f64) -> Target {
+/// The plugin beside istioctl. `install` renders too, so render and the time of apply are what it takes as a whole.
+pub(super) fn commands(timed: &Commands) -> Vec<Target> {
+    let starts = [HELP, VERSION].into_iter().filter_map(|name| {
+        Some(absolute(
+            format!("`{name}`"),
+            timed.median(name)?.median,
+            15.0,
+            "ms",
+        ))
+    });
+    let ratios = [
+        (RENDER, GENERATE, 1.20),
+        (INSTALL, ISTIOCTL_INSTALL, 1.00),
+        (DIFF, INSTALL, 1.00),
+    ];
+    let ratios = ratios.into_iter().filter_map(|(one, other, limit)| {
+        Some(ratio("time", one, other, timed.ratio(one, other)?, limit))
+    });
+    starts.chain(ratios).collect()
+}
+
+fn ratio(of: &str, one: &str, other: &str, found: Median, limit: f64) -> Target {
     Target {
-        what: format!("CPU of `{one}` to `{other}`"),
+        what: format!("{of} of `{one}` to `{other}`"),
         limit: format!("≤ {limit:.2}"),
         found: format!("{:.2} [{:.2}, {:.2}]", found.median, found.low, found.high),
         verdict: verdict(found.median, limit),

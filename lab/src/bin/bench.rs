@@ -2,18 +2,20 @@
 //! under wasmtime. `docs/performance.md` says how it is measured.
 //!
 //! ```text
-//! cargo run --profile plugin -p lab --bin bench -- [all | costs | publish] [--option value …]
+//! cargo run --profile plugin -p lab --bin bench -- [all | costs | commands | publish] [--option value …]
 //! ```
 //!
 //! | job | does |
 //! |---|---|
-//! | `all` | both measurements; the default. Needs `wrk`, and a quiet machine for figures that mean something |
+//! | `all` | all measurements; the default. Needs `wrk`, and a quiet machine for figures that mean something |
 //! | `costs` | only what wasmtime tells: the same in every run but for the milliseconds |
+//! | `commands` | only what the plugin's commands take beside istioctl |
 //! | `publish` | brings the last report into `docs/` |
 //!
 //! | option | meaning |
 //! |---|---|
 //! | `--filter FILE` | the wasm module to measure (`out/header-policy.wasm`) |
+//! | `--plugin FILE`, `--command-rounds N` | the built plugin; 9 rounds |
 //! | `--rounds N`, `--seconds N` | 15 interleaved rounds of 2 s for each scenario |
 //! | `--envoy VERSION` | one of `scripts/envoy.sh --list` |
 //! | `--out FOLDER` | for `envoy.json`, `wasm.json`, `machine.json`, `table.md` and the plots (`out/bench`) |

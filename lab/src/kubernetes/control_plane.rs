@@ -239,6 +239,8 @@ impl ControlPlane {
             "--node-port=0".into(),
             format!("--cidr={POD_NETWORK}"),
             "--node-ip=192.0.2.2".into(),
+            // Without leases the nodes count as lost after 50 seconds, and their pods as not ready.
+            "--node-lease-duration-seconds=40".into(),
         ];
         for (component, name, arguments) in [
             (

@@ -117,6 +117,16 @@ catalogue! {
         "An uninstallation is under way; installing at the same time would leave a mixture."
         "`kubectl delete istio` was run and waits for resources that block it."
         "Let the deletion finish. `kubectl kyma-istio uninstall --plan` lists what blocks it.";
+    Blockers "KI-G014" []
+        "resources of others would go with Istio's CRDs"
+        "Custom resources of Istio that neither this plugin nor Kyma's module made are on the cluster. With the CRDs they would go too, so nothing is uninstalled."
+        "Gateways, VirtualServices, policies and the like of your workloads."
+        "Delete what is no longer needed, or keep a copy and let the rest go: `uninstall --backup DIR --delete-blockers`; `kubectl apply -f DIR` restores it once Istio is back.";
+    NothingInstalled "KI-G015" []
+        "there is no Istio to work on"
+        "No istiod was found, so there is nothing to upgrade or to patch."
+        "Istio is not installed, or its Deployment has no container `discovery`."
+        "Use `kubectl kyma-istio install`.";
 
     KubernetesVersion "KI-P001" []
         "Kubernetes is new enough"

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::observed::{SETTINGS, SETTINGS_PROFILE, SETTINGS_RESOURCE};
+
 use super::{
-    ISTIO_SYSTEM, Injection, Inputs, MANAGED_BY, PRIORITY_CLASS, network_policies, settings,
+    ISTIO_SYSTEM, Injection, Inputs, MANAGED_BY, PRIORITY_CLASS, Profile, network_policies,
+    settings,
 };
 
 /// The value of `istio-kyma-priority`: above workloads, far below the system's own classes.
@@ -28,6 +31,21 @@ pub fn extras(inputs: &Inputs) -> Vec<Value> {
         ));
     }
     objects.into_iter().map(marked).collect()
+}
+
+/// What was asked for, so that the next command wants the same without being told again. The custom resource is the text of
+/// one as JSON: where the cluster has its CRD, the cluster's own counts.
+#[must_use]
+pub fn remembered(profile: Profile, custom_resource: Option<&str>) -> Value {
+    let mut data = json!({ SETTINGS_PROFILE: profile.to_string() });
+    if let Some(text) = custom_resource {
+        data[SETTINGS_RESOURCE] = json!(text);
+    }
+    marked(json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "name": SETTINGS, "namespace": ISTIO_SYSTEM },
+        "data": data,
+    }))
 }
 
 /// What the ingress gateway's pods listen on for clients and health checks.

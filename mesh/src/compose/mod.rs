@@ -21,7 +21,7 @@ use crate::input::set::Set;
 use crate::problem::Problem;
 use crate::versions::{Version, versions};
 
-pub use extras::extras;
+pub use extras::{extras, remembered};
 pub use profile::{NodeCapacity, Profile};
 pub use provider::{AwsHints, AwsLoadBalancer, NodeInfo, Provider};
 pub use settings::{Injection, Settings, Tracing};

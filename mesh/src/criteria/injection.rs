@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::{Criterion, Facts, Form};
 use crate::codes::Code;
@@ -18,7 +19,12 @@ pub(super) fn judge(observed: &Observed, form: Form, probes: &Probes) -> Criteri
     }
     facts.judged(Code::SidecarInjection, "sidecar-injection", form, || match form {
         Form::Modern => {
-            "kubectl -n istio-system rollout restart deployment istiod    # istiod writes its CA bundle when it starts".to_owned()
+            let planes = observed.control_planes();
+            let istiod = planes.first().map_or("istiod", |plane| plane.name.as_str());
+            match observed.asking_in_vain().first() {
+                Some((namespace, _)) => format!("kubectl label namespace {namespace} istio.io/rev- istio-injection=enabled"),
+                None => format!("kubectl -n istio-system rollout restart deployment {istiod}    # istiod writes its CA bundle when it starts"),
+            }
         }
         Form::Legacy => {
             "kubectl -n istio-system edit configmap istio-sidecar-injector    # set `policy: enabled` in `config`".to_owned()
@@ -98,6 +104,14 @@ fn webhooks(observed: &Observed, facts: &mut Facts) {
             facts.note(line)
         }
     }
+    if let [_, second, ..] = on.as_slice()
+        && on.iter().all(|one| selects(one) == selects(second))
+    {
+        facts.note(format!(
+            "{} injectors are active for the same pods: delete or deactivate all but one",
+            on.len()
+        ));
+    }
     for configuration in on {
         let mut broken = false;
         for webhook in configuration.webhooks.iter().flatten() {
@@ -124,8 +138,28 @@ fn webhooks(observed: &Observed, facts: &mut Facts) {
     }
 }
 
+/// Which pods of which namespaces.
+fn selects(
+    configuration: &MutatingWebhookConfiguration,
+) -> Vec<(Option<&LabelSelector>, Option<&LabelSelector>)> {
+    let webhooks = configuration.webhooks.iter().flatten();
+    webhooks
+        .map(|webhook| {
+            (
+                webhook.namespace_selector.as_ref(),
+                webhook.object_selector.as_ref(),
+            )
+        })
+        .collect()
+}
+
 fn modern(observed: &Observed, probes: &Probes, facts: &mut Facts) {
     facts.probe(&probes.pod_injected);
+    for (namespace, revision) in observed.asking_in_vain() {
+        facts.fails(format!(
+            "namespace {namespace} asks for revision `{revision}`, which no injector has: its pods get no sidecar"
+        ));
+    }
     let default = if observed.injects_by_default() {
         "on"
     } else {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Criterion, Facts, Form};
 use crate::codes::Code;
 use crate::object::Object;
-use crate::observed::{ISTIO_SYSTEM, Observed};
+use crate::observed::Observed;
 
 /// What a `PeerAuthentication` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +53,9 @@ pub(super) fn judge(observed: &Observed, form: Form) -> Criterion {
 
 /// The policy that holds for the whole mesh: without a selector, in the root namespace; the oldest, as in istiod.
 pub(crate) fn mesh_wide(observed: &Observed) -> Option<(&Object, Mode)> {
+    let root = observed.root_namespace();
     let is_mesh_wide =
-        |policy: &&Object| policy.namespace() == Some(ISTIO_SYSTEM) && !has_selector(policy);
+        |policy: &&Object| policy.namespace() == Some(root.as_str()) && !has_selector(policy);
     let age = |policy: &&Object| {
         (
             policy
@@ -89,11 +90,12 @@ pub(crate) fn is_weaker(policy: &Object) -> bool {
 pub(crate) fn weaker(observed: &Observed) -> Vec<String> {
     let mut found = Vec::new();
     let mesh = mesh_wide(observed).map(|(policy, _)| policy.id());
+    let root = observed.root_namespace();
     for policy in &observed.peer_authentications {
         let id = policy.id();
         let whom = match labels(policy.pointer("/spec/selector/matchLabels")) {
             Some(labels) => format!("workloads {labels}"),
-            None if policy.namespace() == Some(ISTIO_SYSTEM) => "the whole mesh".to_owned(),
+            None if policy.namespace() == Some(root.as_str()) => "the whole mesh".to_owned(),
             None => "its namespace".to_owned(),
         };
         let mode = Mode::of(policy.pointer("/spec/mtls/mode"));
@@ -115,6 +117,8 @@ pub(crate) fn weaker(observed: &Observed) -> Vec<String> {
 
 fn modern(observed: &Observed, facts: &mut Facts) {
     facts.must_read(observed, "peerauthentications.security.istio.io");
+    // The mesh config names the root namespace.
+    facts.must_read(observed, "configmaps");
     match mesh_wide(observed) {
         Some((policy, Mode::Strict)) => {
             facts.holds(format!("{}: STRICT (the whole mesh)", policy.id()))
@@ -124,7 +128,8 @@ fn modern(observed: &Observed, facts: &mut Facts) {
             policy.id()
         )),
         None => facts.absent(format!(
-            "no PeerAuthentication without a selector in `{ISTIO_SYSTEM}`: the mesh is PERMISSIVE"
+            "no PeerAuthentication without a selector in the root namespace `{}`: the mesh is PERMISSIVE",
+            observed.root_namespace()
         )),
     }
     for exception in weaker(observed) {

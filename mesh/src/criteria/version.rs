@@ -12,12 +12,12 @@ pub(super) fn judge(observed: &Observed, form: Form, required: &Required) -> Cri
         facts.absent("no istiod found: no Deployment has a container `discovery`");
     }
     for plane in &planes {
-        compare(plane, &required.version, &mut facts);
+        compare(plane, &required.version, form == Form::Modern, &mut facts);
     }
     if form == Form::Modern {
         facts.must_read(observed, "pods");
         for gateway in observed.gateways() {
-            compare(&gateway, &required.version, &mut facts);
+            compare(&gateway, &required.version, false, &mut facts);
         }
     }
     let version = &required.version;
@@ -26,7 +26,8 @@ pub(super) fn judge(observed: &Observed, form: Form, required: &Required) -> Cri
     })
 }
 
-fn compare(component: &Component, required: &Version, facts: &mut Facts) {
+/// `must_run`: a template alone is no proof. A gateway may be scaled to nothing; the patch job looked at templates only.
+fn compare(component: &Component, required: &Version, must_run: bool, facts: &mut Facts) {
     let of = match component.revision.as_str() {
         "default" => component.to_string(),
         revision => format!("{component} (revision {revision})"),
@@ -38,6 +39,12 @@ fn compare(component: &Component, required: &Version, facts: &mut Facts) {
     }
     for (image, pods) in &component.images {
         let place = match pods {
+            0 if must_run => {
+                facts.fails(format!(
+                    "{of}: can't be proved, no pod runs what its template says ({image})"
+                ));
+                continue;
+            }
             0 => "in its template".to_owned(),
             1 => "in 1 pod".to_owned(),
             n => format!("in {n} pods"),

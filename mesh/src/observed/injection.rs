@@ -122,6 +122,38 @@ impl Observed {
     }
 }
 
+impl Observed {
+    /// Namespaces that ask for a revision or a tag which no injector has, with what they ask for.
+    #[must_use]
+    pub fn asking_in_vain(&self) -> Vec<(&str, &str)> {
+        let asked = self.namespaces.iter().filter_map(|namespace| {
+            let labels = namespace.metadata.labels.as_ref()?;
+            // The other label comes first, whatever it says.
+            let revision = labels
+                .get("istio.io/rev")
+                .filter(|_| !labels.contains_key("istio-injection"))?;
+            Some((namespace.metadata.name.as_deref()?, revision.as_str()))
+        });
+        asked
+            .filter(|(_, revision)| !self.serves(revision))
+            .collect()
+    }
+
+    fn serves(&self, revision: &str) -> bool {
+        let injectors = self
+            .mutating_webhooks
+            .iter()
+            .filter(|found| is_injector(found));
+        injectors
+            .filter_map(|found| found.metadata.labels.as_ref())
+            .any(|labels| {
+                ["istio.io/rev", "istio.io/tag"]
+                    .iter()
+                    .any(|key| labels.get(*key).is_some_and(|named| named == revision))
+            })
+    }
+}
+
 /// True for the webhook configuration of an injector, of any revision or tag.
 #[must_use]
 pub fn is_injector(configuration: &MutatingWebhookConfiguration) -> bool {

@@ -6,7 +6,7 @@ use super::{Answers, Gate, Wanted, marks};
 use crate::codes::Code;
 use crate::criteria;
 use crate::object::Object;
-use crate::observed::{Component, ISTIO_SYSTEM, KYMA_SYSTEM, Observed};
+use crate::observed::{Component, Contents, Forbidden, ISTIO_SYSTEM, KYMA_SYSTEM, Observed};
 use crate::strict;
 
 /// What must be readable before anything is decided: an empty list of these would look like a fresh cluster.
@@ -29,7 +29,7 @@ pub(super) fn standalone(observed: &Observed, wanted: &Wanted, answers: Answers)
     gates.extend(foreign(observed, &planes, answers));
     gates.extend(revisions(&planes));
     gates.extend(ambient(observed));
-    gates.extend(version::step(observed, wanted, &planes, answers));
+    gates.extend(version::step(observed, &wanted.version, &planes, answers));
     gates.extend(version::stored(observed, wanted));
     gates.extend(strictness(observed, wanted, answers));
     gates
@@ -46,6 +46,40 @@ pub(super) fn managed(observed: &Observed, wanted: &Wanted) -> Vec<Gate> {
             "give the settings as an Istio custom resource: `-f istio.yaml`",
         ));
     }
+    gates
+}
+
+/// Every gate that can be told before anything is rendered for an upgrade to this version.
+#[must_use]
+pub fn upgradable(observed: &Observed, version: &str, answers: Answers) -> Vec<Gate> {
+    let planes = observed.control_planes();
+    let mut gates = readable(observed);
+    if !gates.is_empty() {
+        return gates;
+    }
+    if observed.kyma_manager.is_some() {
+        let what = "Kyma's operator manages this Istio, and installs its own version";
+        let hint = "upgrade Kyma's Istio module";
+        return vec![gate(Code::ManagedMode, what.to_owned(), hint)];
+    }
+    if planes.is_empty() {
+        let what = "found no istiod to upgrade".to_owned();
+        return vec![gate(Code::NothingInstalled, what, "`install` brings Istio")];
+    }
+    gates.extend(foreign(observed, &planes, answers));
+    gates.extend(version::step(observed, version, &planes, answers));
+    gates
+}
+
+/// Every gate that holds for an uninstallation.
+pub(super) fn removal(observed: &Observed, contents: &Contents, answers: Answers) -> Vec<Gate> {
+    let planes = observed.control_planes();
+    let mut gates = readable(observed);
+    // What can't be seen can't be told from nothing: a resource of somebody would go unseen.
+    gates.extend(cannot_tell(contents.forbidden.iter()));
+    gates.extend(foreign(observed, &planes, answers));
+    gates.extend(revisions(&planes));
+    gates.extend(ambient(observed));
     gates
 }
 
@@ -70,24 +104,20 @@ pub fn custom_resource(observed: &Observed) -> Option<&Object> {
 /// A gate where something is unreadable without which nothing can be decided.
 #[must_use]
 pub fn readable(observed: &Observed) -> Vec<Gate> {
-    let missing: Vec<String> = observed
-        .forbidden
-        .iter()
-        .filter(|denied| NEEDED.contains(&denied.resource.as_str()))
-        .map(|denied| format!("`{denied}`"))
-        .collect();
-    if missing.is_empty() {
-        return Vec::new();
-    }
+    let needed = |denied: &&Forbidden| NEEDED.contains(&denied.resource.as_str());
+    cannot_tell(observed.forbidden.iter().filter(needed))
+        .into_iter()
+        .collect()
+}
+
+fn cannot_tell<'f>(missing: impl Iterator<Item = &'f Forbidden>) -> Option<Gate> {
+    let missing: Vec<String> = missing.map(|denied| format!("`{denied}`")).collect();
     let what = format!(
         "can't tell what is installed: {} forbidden",
         missing.join(", ")
     );
-    vec![gate(
-        Code::CannotTell,
-        what,
-        "grant these rights, or use an administrator's context",
-    )]
+    let hint = "grant these rights, or use an administrator's context";
+    (!missing.is_empty()).then(|| gate(Code::CannotTell, what, hint))
 }
 
 fn custom_resources(observed: &Observed, wanted: &Wanted) -> Vec<Gate> {

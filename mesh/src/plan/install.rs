@@ -255,7 +255,19 @@ fn warnings(report: &StrictReport) -> Vec<Finding> {
         );
         warning(Code::TlsDisabled, what, "remove `tls.mode` from the rule")
     });
-    workloads.chain(policies).chain(rules).collect()
+    // Who calls from namespaces without sidecars is seen by nobody: that is said even when nothing was found.
+    let not_seen = report.not_seen.iter().map(|line| {
+        warning(
+            Code::WithoutSidecar,
+            format!("not seen: {line}"),
+            "ask whoever runs clients outside the mesh",
+        )
+    });
+    workloads
+        .chain(policies)
+        .chain(rules)
+        .chain(not_seen)
+        .collect()
 }
 
 fn exists(namespace: &str, observed: &Observed) -> bool {

@@ -2,12 +2,12 @@
 
 use super::{Action, Plan, Skip, Step};
 use crate::object::{Id, Object};
-use crate::observed::{COMPONENT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, Observed};
+use crate::observed::Observed;
 
 pub(super) fn add(rendered: &[Object], extras: &[Object], observed: &Observed, plan: &mut Plan) {
     let wanted: Vec<Id> = rendered.iter().chain(extras).map(Object::id).collect();
     let mut doomed = Vec::new();
-    for object in observed.owned.iter().filter(|object| is_ours(object)) {
+    for object in &observed.owned {
         let id = object.id();
         if wanted.iter().any(|other| other.is_same_object(&id)) {
             continue;
@@ -30,17 +30,17 @@ pub(super) fn add(rendered: &[Object], extras: &[Object], observed: &Observed, p
     }
 }
 
-fn is_ours(object: &Object) -> bool {
-    object.label(COMPONENT_LABEL).is_some() || object.label(MANAGED_BY_LABEL) == Some(MANAGED_BY)
-}
-
 fn why_kept(object: &Object) -> Option<&'static str> {
+    let revision = object.label("istio.io/rev").unwrap_or("default");
+    // istioctl's own installation gives the default revision a tag, with an injector beside the one that we apply.
+    if object.label("istio.io/tag") == Some("default") && revision == "default" {
+        return None;
+    }
     if object.label("install.operator.istio.io/owning-resource-not-pruned") == Some("true") {
         return Some("its label `install.operator.istio.io/owning-resource-not-pruned` says so");
     }
     if object.label("istio.io/tag").is_some() {
         return Some("it is a revision tag of istioctl");
     }
-    let revision = object.label("istio.io/rev").unwrap_or("default");
     (revision != "default").then_some("it belongs to another revision")
 }

@@ -19,6 +19,8 @@ pub fn plugin() -> Command {
     let istioctl = lab::kubernetes::istioctl(None).expect("a real istioctl");
     let mut command = Command::new(plugin);
     command
+        // Files are named as the README names them.
+        .current_dir(lab::repository())
         .env("ISTIOCTL", istioctl)
         .env("NO_COLOR", "1")
         .env_remove("KUBECONFIG")

@@ -37,6 +37,11 @@ impl Snapshot {
         names.map(String::as_str).collect()
     }
 
+    /// The names of all.
+    pub fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+
     /// Stops the test when objects differ, and names them.
     #[track_caller]
     pub fn assert_same(&self, after: &Self, what: &str) {

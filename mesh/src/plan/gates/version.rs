@@ -6,11 +6,12 @@ use super::super::{Answers, Gate, Wanted, marks};
 use super::{custom_resource, gate};
 use crate::codes::Code;
 use crate::observed::{Component, Observed, Version};
+use crate::versions::{Minor, versions};
 
 /// No downgrade, no other major version, one minor version at a time. What runs counts before what was recorded.
 pub(super) fn step(
     observed: &Observed,
-    wanted: &Wanted,
+    wanted: &str,
     planes: &[Component],
     answers: Answers,
 ) -> Option<Gate> {
@@ -20,13 +21,13 @@ pub(super) fn step(
         .filter_map(Result::ok)
         .max();
     let recorded = custom_resource(observed).and_then(marks::recorded_version);
-    let target = Version::parse(&wanted.version);
+    let target = Version::parse(wanted);
     let (current, target) = match (runs.or(recorded), target) {
         (Some(current), Some(target)) => (current, target),
         (None, Some(_)) if planes.is_empty() || answers.take_ownership => return None,
         (current, _) => {
             let what = match current {
-                Some(_) => format!("`{}` is no Istio version, expected one like 1.30.2", wanted.version),
+                Some(_) => format!("`{wanted}` is no Istio version, expected one like 1.30.2"),
                 None => "Istio is installed, but neither an image tag nor the custom resource says which version".to_owned(),
             };
             return Some(gate(
@@ -59,11 +60,7 @@ pub(super) fn step(
         );
     }
     if steps > 1 {
-        let next = format!(
-            "install {}.{} first, then `sync`, then go on",
-            current.major,
-            current.minor + 1
-        );
+        let next = next_step(&current);
         return refuse(
             Code::MinorJump,
             &format!("{steps} minor versions at once, expected one at most"),
@@ -71,6 +68,28 @@ pub(super) fn step(
         );
     }
     None
+}
+
+/// One minor version up, by this plugin if it knows that one.
+fn next_step(current: &Version) -> String {
+    let istio = &versions().istio;
+    let next = Minor {
+        major: current.major,
+        minor: current.minor + 1,
+    };
+    let Minor { major, minor } = next;
+    match istio.supported.contains(&next) {
+        true if istio.default.minor() == next => format!(
+            "`upgrade --istio-version {}` first, then `sync`, then go on",
+            istio.default
+        ),
+        true => format!(
+            "`upgrade --istio-version {major}.{minor}.PATCH` first, then `sync`, then go on"
+        ),
+        false => format!(
+            "go to {major}.{minor} first, with a release of this plugin that knows it, then `sync`, then go on"
+        ),
+    }
 }
 
 /// A CRD whose stored versions the wanted one no longer has can't be applied; one that a newer Istio installed shouldn't.

@@ -7,10 +7,10 @@ use cluster::run::{RunError, Settings, Written};
 use mesh::observed::Observed;
 use mesh::plan::Plan;
 
+use super::super::lease;
 use super::super::stop::Stop;
 use super::super::told::told;
-use super::super::{lease, rehearse};
-use crate::cli::Install;
+use super::Operation;
 use crate::error::Error;
 use crate::printer::Printer;
 
@@ -19,37 +19,42 @@ pub async fn run(
     connection: &Connection,
     plan: &Plan,
     observed: &Observed,
-    arguments: &Install,
+    operation: &Operation,
     printer: &mut Printer<'_>,
 ) -> Result<Vec<Written>, Error> {
-    let conflicts = rehearse::conflicts(arguments.consent.force_conflicts);
-    let (held, first) = lease::take(connection, plan, observed, conflicts, printer).await?;
+    let (mut held, first) = lease::take(connection, plan, observed, operation, printer).await?;
     let (raise, seen) = interrupt();
     let settings = Settings {
-        timeout: arguments.timeout,
-        conflicts,
+        timeout: operation.timeout,
+        conflicts: operation.conflicts,
         abort_after: std::env::var("KYMA_ISTIO_ABORT_AFTER").ok(),
         interrupt: seen,
     };
     // Only now: before the first write Ctrl-C simply ends the process.
     let mut stop = Stop::new()?;
+    let mut is_lost = false;
     let result = told(printer, async |told| {
         let work = cluster::run::run(connection, plan, &settings, told);
         tokio::pin!(work);
         tokio::select! {
             result = &mut work => return result.map_err(Error::from),
-            () = stop.wait() => {}
+            () = stop.wait() => told.say("stopping after the write that is on its way; again stops at once"),
+            () = held.lost() => {
+                is_lost = true;
+                told.say("another command has taken over: stopping after the write that is on its way");
+            }
         }
         raise.raise();
-        told.say("stopping after the write that is on its way; again stops at once");
         tokio::select! {
             result = &mut work => result.map_err(Error::from),
             () = stop.wait() => Err(ClusterError::Interrupted.into()),
         }
     })
     .await;
-    // A Lease that can't be given back runs out by itself.
-    let _ = held.release().await;
+    if !is_lost {
+        // A Lease that can't be given back runs out by itself.
+        let _ = held.release().await;
+    }
     match result {
         Ok(report) => Ok(first.into_iter().chain(report.written).collect()),
         Err(Error::Run(mut stopped)) => {
