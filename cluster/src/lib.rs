@@ -5,6 +5,7 @@
 pub mod apply;
 pub mod connect;
 pub mod error;
+pub mod filter;
 pub mod guard;
 pub mod interrupt;
 pub mod istioctl;
@@ -12,6 +13,7 @@ pub mod lease;
 pub mod observe;
 pub mod probe;
 pub mod progress;
+pub mod proxy;
 pub mod retry;
 pub mod rights;
 pub mod run;

@@ -1,7 +1,9 @@
 //! The command line as clap sees it. It holds values and no behaviour.
 
 mod connection;
+mod delivery;
 mod inputs;
+mod patch;
 mod uninstall;
 mod upgrade;
 mod verbs;
@@ -12,7 +14,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use connection::Connection;
+pub use delivery::{Inspect, Push};
 pub use inputs::{Inputs, Istioctl};
+pub use patch::Patch;
 pub use uninstall::Uninstall;
 pub use upgrade::Upgrade;
 pub use verbs::{Check, Diff, Explain, Install, Render, RenderForm, Status, Verify};
@@ -35,6 +39,9 @@ pub enum Command {
     /// Bring Istio to another version: control plane and gateways in place, sidecars by `sync` afterwards.
     #[command(after_help = upgrade::AFTER_HELP)]
     Upgrade(Box<Upgrade>),
+    /// Bring an Istio that others installed to what Kyma needs, and back.
+    #[command(after_help = patch::AFTER_HELP)]
+    Patch(Box<Patch>),
     /// Remove Istio: what blocks it is listed, then everything goes in order.
     #[command(after_help = uninstall::AFTER_HELP)]
     Uninstall(Box<Uninstall>),
@@ -146,6 +153,12 @@ Each request is a line on stderr: method, path, verdict, status, reason, client.
 
 Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 invalid input, or the address can't be listened on.")]
     Serve(Serve),
+    /// Push the filter as an image that istio-agent takes.
+    #[command(after_help = delivery::PUSH)]
+    Push(Push),
+    /// Show what istio-agent makes of an image or a module, or why nothing.
+    #[command(after_help = delivery::INSPECT)]
+    Inspect(Inspect),
 }
 
 #[derive(Debug, Args)]

@@ -94,6 +94,16 @@ pub enum Error {
     /// A plan stopped half-way.
     #[error(transparent)]
     Run(Box<RunError>),
+    /// A registry, an image or a module isn't as it should be.
+    #[error("{what}")]
+    Delivery {
+        /// What was found, one line.
+        what: String,
+        /// What helps.
+        hint: Option<String>,
+        /// Who must act.
+        class: delivery::Class,
+    },
     /// There is no module to run.
     #[error("this plugin was built without the filter")]
     NoModule,
@@ -131,7 +141,7 @@ impl Error {
     /// What helps, where something does.
     pub fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Input { hint, .. } => hint.as_deref().map(Cow::Borrowed),
+            Self::Input { hint, .. } | Self::Delivery { hint, .. } => hint.as_deref().map(Cow::Borrowed),
             Self::Policy { .. } => Some(
                 "`kubectl kyma-istio filter schema` prints every field; docs/header-policy.md explains them".into(),
             ),
@@ -164,6 +174,7 @@ impl Error {
             Self::NotConfirmed { code, .. } => *code,
             Self::Cluster(error) => of_class(error.class()),
             Self::Istioctl(error) => of_class(error.class()),
+            Self::Delivery { class, .. } => of_delivery(*class),
             Self::Run(error) => of_class(error.class()),
             Self::Read { .. }
             | Self::Input { .. }
@@ -185,6 +196,33 @@ fn of_class(class: Class) -> u8 {
         Class::Partly => exit::PARTLY,
     }
 }
+
+fn of_delivery(class: delivery::Class) -> u8 {
+    match class {
+        delivery::Class::Invalid => exit::INVALID,
+        delivery::Class::Unreachable => exit::UNREACHABLE,
+        delivery::Class::TimedOut => exit::TIMED_OUT,
+        delivery::Class::Refused => exit::REFUSED,
+    }
+}
+
+/// The errors of the crate `delivery` all say the same three things.
+macro_rules! from_delivery {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::Delivery { what: error.to_string(), hint: error.hint(), class: error.class() }
+            }
+        }
+    )*};
+}
+
+from_delivery!(
+    delivery::CredentialsError,
+    delivery::InspectError,
+    delivery::ModuleError,
+    delivery::RegistryError
+);
 
 fn gates(gates: &[Gate]) -> String {
     let lines = gates.iter().flat_map(|gate| {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::{Error, exit};
 use crate::redact;
-use crate::report::{Body, Report, ReportForm};
+use crate::report::{Body, Report, ReportForm, inspected};
 use crate::settings::Settings;
 
 /// Writes for one command.
@@ -186,8 +186,11 @@ fn human(body: &Body, text: &mut Text) {
         Body::Checked(checked) => checked.human(text),
         Body::Codes(codes) => codes.human(text),
         Body::Origins(origins) => origins.human(text),
+        Body::Pushed(pushed) => pushed.human(text),
+        Body::Inspected(inspection) => inspected(inspection, text),
         Body::Diff(diff) => diff.human(text),
         Body::Installed(installed) => installed.human(text),
+        Body::Patch(patch) => patch.human(text),
         Body::Upgraded(upgraded) => upgraded.human(text),
         Body::Uninstalled(uninstalled) => uninstalled.human(text),
         Body::Schema(_) | Body::Batch(_) | Body::Served(_) | Body::Rendered(_) => {}

@@ -4,6 +4,7 @@
 # The other version of the tests that change versions: the same Istio, stamped.
 istio_older=1.29.2
 istio_default() { sed -n '/^\[istio\]/,/^\[\[/s/^default = "\(.*\)"/\1/p' "$root/versions.toml"; }
+istio_hub() { sed -n '/^name = "istio"/{n;s/^hub = "\(.*\)"/\1/p}' "$root/versions.toml"; }
 
 # What no later step can repair, told before anything is built.
 check_machine() { # built | official
@@ -73,8 +74,8 @@ describe() { # built | official
         jq -n --arg hub "$prefix" --arg tag "$(istio_default)-distroless" --arg older "$istio_older-distroless" \
             --arg overlay "$kind_dir/istio-overlay.yaml" '{$hub, $tag, older_tag: $older, $overlay}'
     else
-        jq -n --arg tag "$(istio_default)-distroless" --arg older "$istio_older-distroless" \
-            --arg overlay "$kind_dir/istio-overlay-official.yaml" '{hub: "registry.istio.io/release", $tag, older_tag: $older, $overlay}'
+        jq -n --arg hub "$(istio_hub)" --arg tag "$(istio_default)-distroless" --arg older "$istio_older-distroless" \
+            --arg overlay "$kind_dir/istio-overlay-official.yaml" '{$hub, $tag, older_tag: $older, $overlay}'
     fi | jq --arg images "$1" --arg kubeconfig "$kubeconfig" --arg prefix "$prefix" --arg node "$node" \
         '. + {$images, $kubeconfig, node_address: $node, echo: "\($prefix)/echo:e2e", registry: "\($prefix)/registry:e2e"}'
 }

@@ -35,7 +35,8 @@ start_engine() {
         arguments+=(--add-runtime "lesser=$kind_dir/lesser-runc.sh" --default-runtime lesser)
     fi
     mkdir -p "$engine"
-    setsid nohup dockerd "${arguments[@]}" >"$engine/log" 2>&1 </dev/null &
+    # Without the lock of up.sh, which it would hold as long as it runs.
+    setsid nohup dockerd "${arguments[@]}" >"$engine/log" 2>&1 </dev/null 9>&- &
     local process=$! deadline=$((SECONDS + 60))
     export DOCKER_HOST="unix://$engine/docker.sock"
     until docker version >/dev/null 2>&1; do
@@ -50,6 +51,10 @@ start_engine() {
 stop_engine() {
     local process
     process=$(cat "$engine/pid" 2>/dev/null) || return 0
+    if [[ -n "$(DOCKER_HOST="unix://$engine/docker.sock" docker ps -q 2>/dev/null)" ]]; then
+        say "dockerd, pid $process, goes on: containers of others run in it"
+        return
+    fi
     if tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null | grep -qF -- "--pidfile $engine/pid"; then
         kill "$process"
         timeout 60 tail --pid="$process" -f /dev/null || die "dockerd, pid $process, does not end within 60 s"

@@ -7,6 +7,7 @@ pub mod codes;
 pub mod compose;
 pub mod criteria;
 pub mod diff;
+pub mod filter;
 pub mod input;
 pub mod object;
 pub mod observed;

@@ -25,6 +25,7 @@ pub use image::{Image, Version};
 pub(crate) use injection::is_deactivated;
 pub use injection::{Injection, is_injector};
 pub use mesh::{Component, Form};
+pub(crate) use owner::is_default_tag;
 pub use owner::{ISTIOCTL_MANAGER, is_proved_ours};
 pub use pod::{Owner, Proxy, ProxyKind, is_ready, is_under_way, owner, proxy};
 pub use service::service_name;
@@ -41,6 +42,8 @@ pub const SETTINGS: &str = "istio-kyma-settings";
 pub const SETTINGS_PROFILE: &str = "profile";
 /// The key of [`SETTINGS`] with the Istio custom resource, as JSON.
 pub const SETTINGS_RESOURCE: &str = "istio.json";
+/// ConfigMaps that istiod writes into every namespace: its root certificate, and what it revoked.
+pub const ISTIODS: [&str; 2] = ["istio-ca-root-cert", "istio-ca-crl"];
 /// The label that says whose object it is; its value when it is ours is [`MANAGED_BY`].
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 /// Our value of [`MANAGED_BY_LABEL`], and our field manager.

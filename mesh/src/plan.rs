@@ -17,7 +17,7 @@ use crate::diff::Consequence;
 use crate::object::{Id, Object};
 
 pub use gates::{custom_resource, is_ours, readable, upgradable};
-pub use install::install;
+pub use install::{install, keeps_custom_resources};
 pub use marks::{ISTIO_TAG, LAST_APPLIED, MODULE_FINALIZER, MODULE_LABEL};
 pub use uninstall::{Leftover, Meshed, Uninstall, uninstall};
 

@@ -43,7 +43,7 @@ fn a_healthy_mesh_meets_all_five_with_evidence() {
 #[test]
 fn one_change_fails_one_criterion_and_names_the_cause() {
     type Change = fn(&mut Observed);
-    let cases: [(&str, &str, Change); 22] = [
+    let cases: [(&str, &str, Change); 26] = [
         (
             "KI-V001",
             "Deployment istio-system/istiod: 1.29.3 in its template, expected 1.30.2",
@@ -117,6 +117,11 @@ fn one_change_fails_one_criterion_and_names_the_cause() {
                 o.deployments.push(typed(gateway));
             },
         ),
+        (
+            "KI-V001",
+            "its template says 1.30.2, but no pod runs it",
+            |o| o.pods.truncate(1),
+        ),
         ("KI-V001", "no istiod found", |o| o.deployments.clear()),
         (
             "KI-V001",
@@ -126,6 +131,26 @@ fn one_change_fails_one_criterion_and_names_the_cause() {
         ("KI-V002", "no PeerAuthentication without a selector", |o| {
             o.peer_authentications.clear()
         }),
+        (
+            "KI-V002",
+            "no PeerAuthentication without a selector in the root namespace `mesh-root`",
+            |o| {
+                let mesh = "rootNamespace: mesh-root";
+                o.config_maps = vec![typed(config_map("istio", "mesh", mesh))];
+            },
+        ),
+        (
+            "KI-V002",
+            "can't be proved: `list configmaps` is forbidden",
+            |o| forbid(o, "configmaps"),
+        ),
+        (
+            "KI-V004",
+            "namespace plain asks for revision `ghost`, which no injector has",
+            |o| {
+                o.namespaces[2] = typed(namespace("plain", json!({ "istio.io/rev": "ghost" })));
+            },
+        ),
         ("KI-V002", "PERMISSIVE, expected STRICT", |o| {
             o.peer_authentications = vec![peer_authentication(
                 "istio-system",

@@ -347,7 +347,6 @@ fn what_is_ours_and_no_longer_wanted_is_pruned() {
             "mine",
             json!({ "app.kubernetes.io/managed-by": "kubectl-kyma-istio" }),
         ),
-        labelled("helm", json!({ "app.kubernetes.io/managed-by": "Helm" })),
         labelled(
             "kept",
             json!({ "operator.istio.io/component": "Pilot", "install.operator.istio.io/owning-resource-not-pruned": "true" }),
@@ -448,6 +447,7 @@ fn gates_refuse_and_say_why() {
                 );
                 istiod["metadata"]["labels"]["kyma-project.io/module"] = json!("istio");
                 o.deployments = vec![typed(istiod)];
+                o.pods.truncate(1);
             },
         ),
         (
@@ -593,6 +593,8 @@ fn the_modules_record_tells_the_version_where_images_do_not() {
             "a/pilot@sha256:1",
             &[],
         ))];
+        // The second pod is istiod's, and its image has a tag.
+        observed.pods.truncate(1);
         let mut live = istio(json!({}));
         live["metadata"]["annotations"]["operator.kyma-project.io/lastAppliedConfiguration"] =
             json!(format!("{{\"IstioTag\": \"{tag}\"}}"));

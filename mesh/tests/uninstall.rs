@@ -21,16 +21,35 @@ fn what_others_made_blocks_and_what_kyma_made_does_not() {
     let contents = Contents {
         custom_resources: vec![
             resource("VirtualService", "shop", "cart", json!({})),
-            resource("EnvoyFilter", "istio-system", "stats-filter-1.17", json!({})),
-            resource("EnvoyFilter", "istio-system", "stats-filter-mine", json!({})),
+            resource(
+                "EnvoyFilter",
+                "istio-system",
+                "stats-filter-1.17",
+                json!({}),
+            ),
+            resource(
+                "EnvoyFilter",
+                "istio-system",
+                "stats-filter-mine",
+                json!({}),
+            ),
             resource("EnvoyFilter", "shop", "kyma-referer", json!({})),
             resource("EnvoyFilter", "istio-system", "kyma-referer", json!({})),
-            resource("Gateway", "shop", "labelled", json!({ "kyma-project.io/module": "istio" })),
+            resource(
+                "Gateway",
+                "shop",
+                "labelled",
+                json!({ "kyma-project.io/module": "istio" }),
+            ),
         ],
         ..Contents::default()
     };
     let found = planned(&installed(), &contents);
-    let names: Vec<String> = found.blockers.iter().map(|one| one.id().to_string()).collect();
+    let names: Vec<String> = found
+        .blockers
+        .iter()
+        .map(|one| one.id().to_string())
+        .collect();
     assert_eq!(
         names,
         [
@@ -52,7 +71,8 @@ fn the_filter_goes_first_then_webhooks_gateways_istiod_and_crds() {
     let contents = Contents {
         custom_resources: vec![object(json!({
             "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
-            "metadata": { "name": "ours", "namespace": "shop", "uid": "u", "labels": { "app.kubernetes.io/managed-by": "kubectl-kyma-istio" } },
+            "metadata": { "name": "ours", "namespace": "shop", "uid": "u", "labels": { "app.kubernetes.io/managed-by": "kubectl-kyma-istio" },
+                "managedFields": [{ "manager": "kubectl-kyma-istio", "operation": "Apply" }] },
         }))],
         ..Contents::default()
     };
@@ -61,8 +81,18 @@ fn the_filter_goes_first_then_webhooks_gateways_istiod_and_crds() {
     assert_eq!(
         steps,
         [
-            "filter", "filter-gone", "webhooks", "gateways", "gateways-gone", "istiod", "istiod-gone", "base", "crds",
-            "crds-gone", "namespace", "namespace-gone",
+            "filter",
+            "filter-gone",
+            "webhooks",
+            "gateways",
+            "gateways-gone",
+            "istiod",
+            "istiod-gone",
+            "base",
+            "crds",
+            "crds-gone",
+            "namespace",
+            "namespace-gone",
         ]
     );
     for step in &found.plan.steps {
@@ -83,14 +113,26 @@ fn a_namespace_with_something_of_others_in_it_stays() {
     };
     let found = planned(&installed(), &contents);
     assert!(found.plan.steps.iter().all(|step| step.name != "namespace"));
-    let left: Vec<String> = found.leftovers.iter().map(|one| one.id.to_string()).collect();
-    assert_eq!(left, ["Namespace istio-system", "PersistentVolumeClaim istio-system/data"]);
+    let left: Vec<String> = found
+        .leftovers
+        .iter()
+        .map(|one| one.id.to_string())
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "Namespace istio-system",
+            "PersistentVolumeClaim istio-system/data"
+        ]
+    );
 }
 
 #[test]
 fn workloads_that_keep_a_sidecar_are_named() {
     let mut observed = installed();
-    observed.pods.push(typed(pod("shop", "cart", Some("1.30.2"))));
+    observed
+        .pods
+        .push(typed(pod("shop", "cart", Some("1.30.2"))));
     let found = planned(&observed, &Contents::default());
     let told: Vec<String> = found
         .meshed
@@ -114,7 +156,10 @@ fn what_cannot_be_seen_or_is_anothers_is_refused() {
     let codes = |found: Result<Uninstall, Vec<mesh::plan::Gate>>| -> Vec<Code> {
         found.unwrap_err().iter().map(|gate| gate.code).collect()
     };
-    assert_eq!(codes(uninstall(&installed(), &contents, &answers, false)), [Code::CannotTell]);
+    assert_eq!(
+        codes(uninstall(&installed(), &contents, &answers, false)),
+        [Code::CannotTell]
+    );
     let foreign = healthy();
     assert_eq!(
         codes(uninstall(&foreign, &Contents::default(), &answers, false)),
@@ -130,20 +175,17 @@ fn what_cannot_be_seen_or_is_anothers_is_refused() {
 /// Our mesh, with the objects that a look finds by their labels.
 fn installed() -> Observed {
     let mut observed = ours(healthy());
+    observed
+        .namespaces
+        .retain(|one| one.metadata.name.as_deref() != Some("istio-system"));
     observed.namespaces.push(typed(with_uid(namespace(
         "istio-system",
         json!({ "operator.kyma-project.io/managed-by": "kyma" }),
     ))));
-    observed.namespaces.retain({
-        let mut seen = false;
-        move |one| {
-            let is_root = one.metadata.name.as_deref() == Some("istio-system");
-            let is_ours = one.metadata.uid.is_some();
-            seen |= is_root;
-            !is_root || is_ours
-        }
-    });
-    observed.crds = vec![typed(with_uid(build::crd("gateways.networking.istio.io", &["v1"])))];
+    observed.crds = vec![typed(with_uid(build::crd(
+        "gateways.networking.istio.io",
+        &["v1"],
+    )))];
     let owned = |version: &str, kind: &str, name: &str, component: &str| {
         object(json!({
             "apiVersion": version, "kind": kind,
@@ -154,8 +196,18 @@ fn installed() -> Observed {
         owned("v1", "ServiceAccount", "istiod", "Pilot"),
         owned("apps/v1", "Deployment", "istiod", "Pilot"),
         owned("v1", "Service", "istio-ingressgateway", "IngressGateways"),
-        owned("apps/v1", "Deployment", "istio-ingressgateway", "IngressGateways"),
-        owned("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "istio-sidecar-injector", "Pilot"),
+        owned(
+            "apps/v1",
+            "Deployment",
+            "istio-ingressgateway",
+            "IngressGateways",
+        ),
+        owned(
+            "admissionregistration.k8s.io/v1",
+            "MutatingWebhookConfiguration",
+            "istio-sidecar-injector",
+            "Pilot",
+        ),
     ];
     observed
 }

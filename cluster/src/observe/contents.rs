@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use mesh::object::Object;
-use mesh::observed::{COMPONENT_LABEL, Contents, ISTIO_SYSTEM, Observed, PRUNABLE};
+use mesh::observed::{COMPONENT_LABEL, Contents, ISTIO_SYSTEM, ISTIODS, Observed, PRUNABLE};
 use mesh::patch::Patchable;
 
 use super::{objects, take};
@@ -90,7 +90,7 @@ pub async fn contents(
     found.root.retain(|one| !is_owned(one));
     found
         .certificates
-        .retain(|one| one.name() == "istio-ca-root-cert");
+        .retain(|one| ISTIODS.contains(&one.name()));
     denied.sort();
     denied.dedup();
     found.forbidden = denied;

@@ -12,7 +12,7 @@ use cluster::progress::Silent;
 use cluster::run::{Settings, run};
 use lab::kubernetes::{ControlPlane, Istiod, IstiodOptions, NodeSpec};
 use mesh::object::{Object, apply_order, read_manifests};
-use mesh::observed::ProbeResult;
+use mesh::observed::{MANAGED_BY, MANAGED_BY_LABEL, ProbeResult};
 use mesh::plan::{Action, Plan, Step};
 use serde_json::json;
 
@@ -45,6 +45,12 @@ async fn manifests() -> Vec<Object> {
         json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "istio-system" } }),
     )];
     objects.extend(read_manifests(&rendered.yaml).expect("manifests"));
+    let objects = objects.into_iter().map(|one| {
+        let mut value = one.into_value();
+        value["metadata"]["labels"][MANAGED_BY_LABEL] = json!(MANAGED_BY);
+        object(value)
+    });
+    let mut objects: Vec<Object> = objects.collect();
     apply_order(&mut objects);
     objects
 }

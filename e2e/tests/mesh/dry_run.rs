@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use crate::support::{Cluster, Snapshot, manifests};
 
 /// Every verb that talks to a cluster, so that it only looks, and the exit codes that it may end with.
-const VERBS: [(&[&str], &[i32]); 11] = [
+const VERBS: [(&[&str], &[i32]); 13] = [
     (&["install", "--dry-run"], &[0]),
     (&["install", "--dry-run", "--yes", "-o", "json"], &[0]),
     (&["upgrade", "--dry-run"], &[0, 5]),
     (&["uninstall", "--dry-run"], &[0, 5]),
+    (&["patch", "--dry-run", "--domain=kyma.example.com"], &[0, 5]),
+    (&["patch", "--verify-only"], &[0, 1]),
     (&["diff"], &[0, 1]),
     (&["verify"], &[0, 1]),
     (&["status"], &[0]),

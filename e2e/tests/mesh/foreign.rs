@@ -20,6 +20,7 @@ fn a_foreign_istio_is_left_alone_until_it_is_to_be_taken_over() {
         .says("1 of 5 criteria not met: mtls-strict");
 
     workloads(&cluster);
+    things_of_others(&cluster);
     let before = Snapshot::of(&cluster);
     cluster
         .plugin(&EVALUATION)
@@ -42,6 +43,8 @@ fn a_foreign_istio_is_left_alone_until_it_is_to_be_taken_over() {
         .plugin(&accept)
         .exits(0)
         .says("all 5 criteria are met");
+    they_stay(&cluster);
+    one_injector(&cluster);
     // From now on it is ours.
     cluster.plugin(&EVALUATION).exits(0).says("nothing to do");
     cluster
@@ -50,25 +53,63 @@ fn a_foreign_istio_is_left_alone_until_it_is_to_be_taken_over() {
         .says("kubectl kyma-istio");
 }
 
-/// As `istioctl install` does it: the default profile, by server-side apply with its field manager.
-fn by_istioctl(cluster: &Cluster) {
+pub fn by_istioctl(cluster: &Cluster) {
+    cluster.with_istiod(|| istioctl_install(cluster, &[]));
+}
+
+fn istioctl_install(cluster: &Cluster, arguments: &[&str]) {
     let istioctl = lab::kubernetes::istioctl(None).expect("a real istioctl");
-    let rendered = Ran::of(Command::new(istioctl).args([
-        "manifest",
-        "generate",
-        "--set=values.defaultRevision=default",
-    ]))
+    Ran::of(
+        Command::new(istioctl)
+            .args(["install", "--skip-confirmation"])
+            .args(arguments)
+            .env("KUBECONFIG", cluster.kubeconfig()),
+    )
     .exits(0);
-    cluster.apply(&manifests::namespace("istio-system", json!({})));
-    cluster.with_istiod(|| cluster.apply_as(&rendered.stdout, "istio-operator"));
-    cluster.kubectl(&[
-        "wait",
+}
+
+/// A gateway that an IstioOperator of the user's brings, and a Service whose labels somebody copied.
+fn things_of_others(cluster: &Cluster) {
+    cluster.apply(&manifests::namespace("edge", json!({})));
+    let extra = json!({
+        "apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "metadata": { "name": "extra" },
+        "spec": { "profile": "empty", "components": { "ingressGateways": [
+            { "name": "edge-gateway", "namespace": "edge", "enabled": true },
+        ] } },
+    });
+    istioctl_install(
+        cluster,
+        &[
+            "--filename",
+            &cluster.file("extra.yaml", &extra.to_string()),
+        ],
+    );
+    let gateway = cluster.get(&[
+        "service",
+        "istio-ingressgateway",
         "--namespace=istio-system",
-        "--for=condition=Available",
-        "--timeout=60s",
-        "deployment/istiod",
-        "deployment/istio-ingressgateway",
     ]);
+    let copied = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": { "name": "my-lb", "namespace": "istio-system", "labels": gateway["metadata"]["labels"] },
+        "spec": { "selector": gateway["spec"]["selector"], "ports": [{ "name": "http", "port": 80 }] },
+    });
+    cluster.apply(&copied.to_string());
+}
+
+fn they_stay(cluster: &Cluster) {
+    cluster.get(&["deployment", "edge-gateway", "--namespace=edge"]);
+    cluster.get(&["service", "edge-gateway", "--namespace=edge"]);
+    cluster.get(&["service", "my-lb", "--namespace=istio-system"]);
+}
+
+/// istioctl's own injector for the tag `default` goes: two for the same pods are one too many.
+fn one_injector(cluster: &Cluster) {
+    let webhooks = cluster.kubectl(&["get", "mutatingwebhookconfigurations", "--output=name"]);
+    assert_eq!(
+        webhooks.trim(),
+        "mutatingwebhookconfiguration.admissionregistration.k8s.io/istio-sidecar-injector"
+    );
 }
 
 /// A workload in the mesh, and one beside it that wants no sidecar.

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use mesh::compose::{self, AwsHints, Composed, Images, NodeCapacity, NodeInfo, Profile, Provider};
 use mesh::input::IstioCr;
 use mesh::observed::{ISTIO_SYSTEM, Observed, SETTINGS, SETTINGS_PROFILE, SETTINGS_RESOURCE};
-use mesh::plan::custom_resource;
+use mesh::plan::{custom_resource, keeps_custom_resources};
 use serde_json::Value;
 
 use super::given::{self, Given};
@@ -148,7 +148,7 @@ pub fn remembered(decided: &Decided, given: &Given, observed: &Observed) -> Valu
     let before = || observed.remembered(SETTINGS_RESOURCE).map(str::to_owned);
     let resource = given
         .or_else(before)
-        .filter(|_| custom_resource(observed).is_none());
+        .filter(|_| !keeps_custom_resources(observed));
     compose::remembered(decided.inputs.profile, resource.as_deref())
 }
 

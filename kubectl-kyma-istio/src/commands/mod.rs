@@ -6,11 +6,13 @@ mod decide;
 mod diff;
 mod explain;
 mod external_diff;
+mod filter;
 mod given;
 mod input;
 mod install;
 mod lease;
 mod operation;
+mod patch;
 mod prepare;
 mod rehearse;
 mod render;
@@ -46,6 +48,7 @@ pub fn run(
     match command {
         Command::Install(arguments) => install::run(&arguments, stdin, printer),
         Command::Upgrade(arguments) => upgrade::run(&arguments, stdin, printer),
+        Command::Patch(arguments) => patch::run(&arguments, stdin, printer),
         Command::Uninstall(arguments) => uninstall::run(&arguments, stdin, printer),
         Command::Diff(arguments) => diff::run(&arguments, stdin, printer),
         Command::Render(arguments) => render::run(&arguments, stdin, printer),
@@ -55,6 +58,8 @@ pub fn run(
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Version { output } => Ok(version::run(output.form)),
         Command::Filter(Filter::Validate(arguments)) => validate::run(&arguments, stdin),
+        Command::Filter(Filter::Push(arguments)) => filter::push::run(&arguments),
+        Command::Filter(Filter::Inspect(arguments)) => filter::inspect::run(&arguments),
         Command::Filter(Filter::Schema) => Ok(schema::run()),
         Command::Filter(Filter::Simulate(arguments)) => simulate::run(&arguments, stdin, printer),
         Command::Filter(Filter::Test(arguments)) => test::run(&arguments, printer),

@@ -5,7 +5,9 @@ mod chain;
 mod check;
 mod diff;
 mod explain;
+mod filter_image;
 mod install;
+mod patch;
 mod plan;
 mod render;
 mod serving;
@@ -22,7 +24,9 @@ pub use batch::Batch;
 pub use check::Checked;
 pub use diff::{Diff, ObjectDiff, Verb};
 pub use explain::{Codes, markdown};
+pub use filter_image::{Pushed, inspected};
 pub use install::Installed;
+pub use patch::PatchReport;
 pub use plan::Planned;
 pub use render::{Origins, Rendered};
 pub use serving::{Listening, Served};
@@ -77,9 +81,12 @@ pub enum Body {
     Checked(Checked),
     Codes(Codes),
     Diff(Diff),
+    Pushed(Pushed),
+    Inspected(Box<delivery::Inspection>),
     Installed(Box<Installed>),
     Uninstalled(Box<Uninstalled>),
     Upgraded(Box<Upgraded>),
+    Patch(Box<PatchReport>),
 }
 
 impl Report {
@@ -101,8 +108,10 @@ impl Report {
             Body::Tests(tests) if tests.failed > 0 => exit::NEGATIVE,
             Body::Verified(verified) if !verified.met => exit::NEGATIVE,
             Body::Checked(checked) if checked.errors > 0 => exit::NEGATIVE,
+            Body::Inspected(inspection) if !inspection.works() => exit::NEGATIVE,
             Body::Diff(diff) if !diff.is_empty() => exit::NEGATIVE,
             Body::Uninstalled(uninstalled) if uninstalled.blocked.is_some() => exit::REFUSED,
+            Body::Patch(patch) if patch.failed() => exit::NEGATIVE,
             Body::Upgraded(upgraded) if upgraded.installed.failed() => exit::NEGATIVE,
             Body::Installed(installed) if installed.failed() => exit::NEGATIVE,
             _ => exit::DONE,

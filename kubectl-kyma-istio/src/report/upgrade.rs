@@ -64,9 +64,12 @@ impl Upgraded {
         text.line(format_args!("sidecars: {counts}"));
         if self.behind > 0 {
             let label = text.styled(Style::Strong, "next:");
-            let many = if self.behind == 1 { "" } else { "s" };
+            let (run, renews) = match self.behind {
+                1 => ("sidecar runs", "it"),
+                _ => ("sidecars run", "them"),
+            };
             text.line(format_args!(
-                "{label} {} sidecar{many} to renew: restart their workloads, as `kubectl kyma-istio check --proxy` names them, one after the other",
+                "{label} {} {run} an older version: `sync` will renew {renews}; until this plugin has it, restart the workloads that `check --proxy` names",
                 self.behind
             ));
         }

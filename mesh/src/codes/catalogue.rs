@@ -4,7 +4,7 @@ use super::{Explanation, Guide};
 
 macro_rules! catalogue {
     ($($(#[$doc:meta])* $code:ident $id:literal [$($guide:ident)*] $title:literal $meaning:literal $cause:literal $fix:literal;)*) => {
-        /// A stable code. `V` criteria of verify, `G` gates, `P` preflight, `I` installation, `X` proxies, `S` before STRICT, `T` traffic.
+        /// A stable code. `V` criteria of verify, `G` gates, `P` preflight, `I` installation, `X` proxies, `S` before STRICT, `T` traffic, `F` the filter.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $(#[doc = $title] $code,)*
@@ -282,4 +282,90 @@ catalogue! {
         "A DestinationRule turns TLS off for a host whose pods accept mutual TLS only; they reset the connection."
         "The rule is older than the sidecar or than STRICT."
         "Remove `tls.mode` from the rule.";
+
+    PolicyRejected "KI-F001" []
+        "running proxies took the policy"
+        "A proxy was sent a policy or a module that it can't run. It goes on with what it had; its next restart answers 500 to every request. Envoy's config dump shows the new one all the same."
+        "A policy that was edited by hand, or a module of another version than the policy."
+        "`kubectl kyma-istio filter rollback`, or deploy a policy that compiles.";
+    PolicyRefusing "KI-F002" []
+        "proxies that started got a policy that they can run"
+        "A proxy started with a policy or a module that it can't run: every request is answered 500, and the pod is ready all the same."
+        "A policy that running proxies had rejected, and a restart after that."
+        "`kubectl kyma-istio filter rollback`, or deploy a policy that compiles.";
+    FilterDenyAll "KI-F003" []
+        "proxies have the module (none refuses everything)"
+        "istio-agent couldn't get the module and put a filter in its place that answers 403 to every request."
+        "A wrong layout of the image, a missing pull secret, a registry that can't be reached from the proxy, a digest that isn't there."
+        "`kubectl kyma-istio filter inspect REF` says what the agent makes of the image; then deploy again.";
+    FilterAllowAll "KI-F004" []
+        "proxies have the module (none lets everything pass)"
+        "istio-agent couldn't get the module and, because of `failStrategy: FAIL_OPEN`, put a filter in its place that lets every request pass: there is no policy."
+        "As for KI-F003; nobody notices, because nothing is refused."
+        "As for KI-F003; and use `failStrategy: Close` for a policy that protects something.";
+    FilterMissing "KI-F005" []
+        "selected proxies were sent the filter"
+        "istiod has sent the proxy no such filter: its requests pass without a policy."
+        "A gateway without an HTTP listener, `match` that fits no listener of the proxy, or istiod that is behind."
+        "Give the gateway a Gateway resource with an HTTP port, and look whether istiod runs.";
+    FilterUnknown "KI-F006" []
+        "proxies can be asked what they run"
+        "A proxy couldn't be asked, so nothing is known about its policy."
+        "No right to forward ports to pods, a pod that isn't running, or a proxy without its administration port."
+        "Ask for the right to create `pods/portforward`, or look at the pod.";
+    NoProxySelected "KI-F010" []
+        "the policy selects a proxy"
+        "No pod with a proxy has the labels that `spec.target` names."
+        "A misspelt label, another namespace, or pods without a sidecar."
+        "Correct `spec.target`.";
+    AmbientTarget "KI-F011" []
+        "the policy is for sidecars and gateways"
+        "The policy selects a waypoint or a namespace of the ambient mesh."
+        "What the filter sees in a waypoint isn't measured, so a policy there would promise what nobody knows."
+        "Select sidecars or a gateway.";
+    PoliciesOverlap "KI-F012" []
+        "one policy for each proxy"
+        "Two policies would run in one proxy, and each strips the headers that the other writes."
+        "Selectors that overlap."
+        "Narrow one of the selectors, put both into one policy, or let one of them be a shadow.";
+    AuthorizerFirst "KI-F013" []
+        "nothing trusts headers before the policy cleaned them"
+        "An AuthorizationPolicy with action CUSTOM asks its external authorizer before any WasmPlugin runs."
+        "The order of filters in Istio."
+        "Let the authorizer trust no header that the policy writes or strips.";
+    HopsDisagree "KI-F014" []
+        "policy and mesh count the same trusted proxies"
+        "The policy's `trust.hops` and the mesh's `numTrustedProxies` differ, so they mean different clients."
+        "One of them was changed alone."
+        "`kubectl kyma-istio xff set N`, or correct the policy.";
+    AddressHidden "KI-F015" []
+        "the gateway sees the addresses of its peers"
+        "The gateway's Service replaces the peer's address by a node's, so address ranges don't fit."
+        "`externalTrafficPolicy: Cluster`, which is the default."
+        "Set `gatewayExternalTrafficPolicy: Local` in the Istio custom resource.";
+    ProxyProtocol "KI-F016" []
+        "PROXY protocol and hops fit together"
+        "PROXY protocol tells the client's address below HTTP; a load balancer that uses it is no hop of the chain."
+        "A provider's load balancer with PROXY protocol."
+        "Count only proxies that write x-forwarded-for.";
+    RegistryBlocked "KI-F017" []
+        "the gateway may reach the registry"
+        "A NetworkPolicy limits where the gateway may connect to; if the registry isn't among that, the module can't be fetched."
+        "Kyma's optional network policies."
+        "Allow the gateway egress to the registry.";
+    PolicyVersion "KI-F018" []
+        "module and policy speak the same version"
+        "The module in the image doesn't accept policies of this `apiVersion`."
+        "An older or newer image than the plugin that deploys."
+        "Push the filter of this plugin: `kubectl kyma-istio filter push REF`.";
+    PullFails "KI-F019" []
+        "istio-agent can fetch the module"
+        "A rehearsal of the pull, by istio-agent's own rules, fails: every request would be answered 403, or pass unjudged."
+        "Wrong reference, layout, secret or digest; a registry that isn't reachable from here."
+        "The failed step says what to do. `--skip-rehearsal` deploys where only the proxies reach the registry.";
+    PullSecret "KI-F020" []
+        "the pull secret is where proxies look"
+        "The pull secret isn't in the plugin's namespace, or isn't of type `kubernetes.io/dockerconfigjson`."
+        "Istio reads it only from the namespace of the WasmPlugin, whatever else is written."
+        "Create it there: `kubectl create secret docker-registry NAME -n NAMESPACE --docker-server=… --docker-username=… --docker-password=…`.";
 }

@@ -39,12 +39,6 @@ fn compare(component: &Component, required: &Version, must_run: bool, facts: &mu
     }
     for (image, pods) in &component.images {
         let place = match pods {
-            0 if must_run => {
-                facts.fails(format!(
-                    "{of}: can't be proved, no pod runs what its template says ({image})"
-                ));
-                continue;
-            }
             0 => "in its template".to_owned(),
             1 => "in 1 pod".to_owned(),
             n => format!("in {n} pods"),
@@ -54,6 +48,11 @@ fn compare(component: &Component, required: &Version, must_run: bool, facts: &mu
             .map(|flavour| format!(", {flavour}"))
             .unwrap_or_default();
         match image.version() {
+            Some(found) if found == *required && *pods == 0 && must_run => {
+                facts.fails(format!(
+                    "{of}: can't be proved, its template says {found}, but no pod runs it"
+                ));
+            }
             Some(found) if found == *required => {
                 facts.holds(format!("{of}: {found}{flavour} {place} ({image})"))
             }

@@ -17,7 +17,7 @@ const OF_THE_MESH: [&str; 3] = ["unknown", "installed-state", "default-operator"
 /// IstioOperator of the user's, and not in a namespace of the user's.
 #[must_use]
 pub fn is_proved_ours(object: &Object) -> bool {
-    is_this_plugins(object) || is_of_istioctls_mesh(object)
+    is_this_plugins(object) || is_of_istioctls_mesh(object) || is_default_tag(object)
 }
 
 fn is_this_plugins(object: &Object) -> bool {
@@ -34,6 +34,15 @@ fn is_of_istioctls_mesh(object: &Object) -> bool {
     object.label(COMPONENT_LABEL).is_some()
         && of_the_mesh
         && is_in_place
+        && is_applied_by(object, ISTIOCTL_MANAGER)
+}
+
+/// The tag that istioctl gives the default revision at every installation, whichever IstioOperator that was for. It is the
+/// mesh's: its injector selects the pods that ours selects.
+pub(crate) fn is_default_tag(object: &Object) -> bool {
+    let revision = object.label("istio.io/rev").unwrap_or("default");
+    object.label("istio.io/tag") == Some("default")
+        && revision == "default"
         && is_applied_by(object, ISTIOCTL_MANAGER)
 }
 
@@ -96,6 +105,13 @@ mod tests {
         assert!(is_proved_ours(&istioctls(ISTIO_SYSTEM, "unknown")));
         assert!(!is_proved_ours(&istioctls(ISTIO_SYSTEM, "extra")));
         assert!(!is_proved_ours(&istioctls("shop", "unknown")));
+        let tag = json!({ "istio.io/tag": "default", "istio.io/rev": "default", OWNING_RESOURCE: "extra" });
+        assert!(is_proved_ours(&service(
+            ISTIO_SYSTEM,
+            tag,
+            ISTIOCTL_MANAGER,
+            "Apply"
+        )));
         let labels = json!({ COMPONENT_LABEL: "Pilot" });
         assert!(!is_proved_ours(&service(
             ISTIO_SYSTEM,

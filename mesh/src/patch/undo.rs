@@ -175,6 +175,9 @@ fn step_name(id: &Id) -> &'static str {
     match (id.kind.as_str(), id.name.as_str()) {
         ("ConfigMap", "istio") => "undo-tracing",
         ("ConfigMap", _) => "undo-limits",
+        ("MutatingWebhookConfiguration", name) if name.contains("default") => {
+            "undo-default-injector-webhook"
+        }
         ("MutatingWebhookConfiguration", _) => "undo-injector-webhook",
         (_, name) if name.contains("default") => "undo-default-validator-webhook",
         _ => "undo-validator-webhook",

@@ -60,7 +60,9 @@ pub(super) fn patch(observed: &Observed, rendered: &[Object], work: &mut Work) {
             continue;
         }
         let name = match (live.kind(), live.name().contains("default")) {
-            (MUTATING, _) => "injector-webhook",
+            (MUTATING, false) => "injector-webhook",
+            // istioctl's tag of the default revision has an injector of its own.
+            (MUTATING, true) => "default-injector-webhook",
             (_, false) => "validator-webhook",
             (_, true) => "default-validator-webhook",
         };

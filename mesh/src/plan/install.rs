@@ -9,7 +9,7 @@ use crate::checks::{Category, Finding, Level};
 use crate::codes::Code;
 use crate::diff::{Consequence, Impact};
 use crate::object::{Id, Object, apply_order};
-use crate::observed::{KYMA_SYSTEM, Observed};
+use crate::observed::{ISTIO_SYSTEM, KYMA_SYSTEM, Observed, SETTINGS};
 use crate::strict::{StrictReport, without_sidecar};
 
 const INJECTION: &str = "istio-injection";
@@ -168,19 +168,25 @@ fn kyma_namespace(wanted: &Wanted, observed: &Observed, plan: &mut Plan) {
 }
 
 /// The custom resource says what was applied, in the module's words, so that the module can take over.
+/// The CRD of Kyma's custom resource.
+const CRD: &str = "istios.operator.kyma-project.io";
+
+/// Is there a place for the custom resource?
+#[must_use]
+pub fn keeps_custom_resources(observed: &Observed) -> bool {
+    let mut crds = observed.crds.iter();
+    crds.any(|crd| crd.metadata.name.as_deref() == Some(CRD))
+}
+
 fn record(wanted: &Wanted, observed: &Observed, plan: &mut Plan) {
     let live = gates::custom_resource(observed);
-    let crd = observed
-        .crds
-        .iter()
-        .any(|crd| crd.metadata.name.as_deref() == Some("istios.operator.kyma-project.io"));
     let Some(resource) = wanted.istio_cr.as_ref().or(live) else {
         return;
     };
-    if !crd {
+    if !keeps_custom_resources(observed) {
         plan.skips.push(Skip {
             what: format!("`{}` is not stored", resource.id()),
-            why: "the cluster has no CRD istios.operator.kyma-project.io".to_owned(),
+            why: format!("the cluster has no CRD {CRD}; ConfigMap {ISTIO_SYSTEM}/{SETTINGS} keeps the settings"),
         });
         return;
     }

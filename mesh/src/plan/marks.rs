@@ -72,13 +72,6 @@ pub(super) fn recorded_version(custom_resource: &Object) -> Option<Version> {
     Version::parse(applied.get(ISTIO_TAG)?.as_str()?)
 }
 
-/// True for what we, the module or istioctl made, by its labels.
-pub(super) fn is_ours(object: &Object) -> bool {
-    object.label(MANAGED_BY_LABEL) == Some(MANAGED_BY)
-        || object.label(MODULE_LABEL) == Some("istio")
-        || object.label(COMPONENT_LABEL).is_some()
-}
-
 /// True when labels say that we or the module installed it.
 pub(super) fn is_kymas(labels: Option<&std::collections::BTreeMap<String, String>>) -> bool {
     let says = |key: &str, value: &str| {

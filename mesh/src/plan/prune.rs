@@ -2,7 +2,7 @@
 
 use super::{Action, Plan, Skip, Step};
 use crate::object::{Id, Object};
-use crate::observed::Observed;
+use crate::observed::{Observed, is_default_tag};
 
 pub(super) fn add(rendered: &[Object], extras: &[Object], observed: &Observed, plan: &mut Plan) {
     let wanted: Vec<Id> = rendered.iter().chain(extras).map(Object::id).collect();
@@ -31,9 +31,7 @@ pub(super) fn add(rendered: &[Object], extras: &[Object], observed: &Observed, p
 }
 
 fn why_kept(object: &Object) -> Option<&'static str> {
-    let revision = object.label("istio.io/rev").unwrap_or("default");
-    // istioctl's own installation gives the default revision a tag, with an injector beside the one that we apply.
-    if object.label("istio.io/tag") == Some("default") && revision == "default" {
+    if is_default_tag(object) {
         return None;
     }
     if object.label("install.operator.istio.io/owning-resource-not-pruned") == Some("true") {
@@ -42,5 +40,6 @@ fn why_kept(object: &Object) -> Option<&'static str> {
     if object.label("istio.io/tag").is_some() {
         return Some("it is a revision tag of istioctl");
     }
+    let revision = object.label("istio.io/rev").unwrap_or("default");
     (revision != "default").then_some("it belongs to another revision")
 }

@@ -99,6 +99,12 @@ pub fn pod(namespace: &str, app: &str, sidecar: Option<&str>) -> Value {
     })
 }
 
+fn istiod_pod(image: &str) -> Value {
+    let mut istiod = pod("istio-system", "istiod", None);
+    istiod["spec"]["containers"] = json!([{ "name": "discovery", "image": image }]);
+    istiod
+}
+
 pub fn service(namespace: &str, name: &str, app: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service",
@@ -199,7 +205,10 @@ pub fn healthy() -> Observed {
                 &["proxy", "router"],
             )),
         ],
-        pods: vec![typed(pod("shop", "api", Some("1.30.2-distroless")))],
+        pods: vec![
+            typed(pod("shop", "api", Some("1.30.2-distroless"))),
+            typed(istiod_pod(pilot)),
+        ],
         services: vec![typed(service("shop", "api", "api"))],
         mutating_webhooks: vec![typed(mutating("istio-sidecar-injector", &injectors, CA))],
         validating_webhooks: vec![typed(validating(

@@ -1,4 +1,5 @@
-//! `lean-exports IN.wasm OUT.wasm EXPORT…` keeps exactly the named exports of a module and drops what nothing reaches any more.
+//! `lean-exports [--section NAME TEXT] IN.wasm OUT.wasm EXPORT…` keeps exactly the named exports of a module and drops what nothing reaches any more.
+//! With `--section` it adds a custom section, which says something about the module to whoever delivers it.
 //!
 //! The proxy-wasm SDK exports every callback there is. Envoy calls each one that it finds, once or more per request, and each keeps its
 //! code alive in every proxy. The same input gives the same output, byte for byte.
@@ -7,16 +8,20 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
-use walrus::ModuleConfig;
+use walrus::{ModuleConfig, RawCustomSection};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [input, output, keep @ ..] = arguments.as_slice() else {
-        eprintln!("usage: lean-exports IN.wasm OUT.wasm EXPORT…");
+    let (section, rest) = match arguments.as_slice() {
+        [flag, name, text, rest @ ..] if flag == "--section" => (Some((name.as_str(), text.as_str())), rest),
+        rest => (None, rest),
+    };
+    let [input, output, keep @ ..] = rest else {
+        eprintln!("usage: lean-exports [--section NAME TEXT] IN.wasm OUT.wasm EXPORT…");
         return ExitCode::from(2);
     };
     let keep = keep.iter().map(String::as_str).collect();
-    match lean(Path::new(input), &keep).and_then(|module| replace(Path::new(output), &module)) {
+    match lean(Path::new(input), &keep, section).and_then(|module| replace(Path::new(output), &module)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("lean-exports: {problem}");
@@ -25,7 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn lean(input: &Path, keep: &BTreeSet<&str>) -> Result<Vec<u8>, String> {
+fn lean(input: &Path, keep: &BTreeSet<&str>, section: Option<(&str, &str)>) -> Result<Vec<u8>, String> {
     let original = std::fs::read(input).map_err(|error| format!("{}: {error}", input.display()))?;
     let mut module = ModuleConfig::new()
         .generate_name_section(false)
@@ -61,6 +66,12 @@ fn lean(input: &Path, keep: &BTreeSet<&str>) -> Result<Vec<u8>, String> {
         module.exports.delete(export);
     }
     walrus::passes::gc::run(&mut module);
+    if let Some((name, text)) = section {
+        module.customs.add(RawCustomSection {
+            name: name.to_owned(),
+            data: text.as_bytes().to_vec(),
+        });
+    }
     Ok(module.emit_wasm())
 }
 

@@ -42,6 +42,30 @@ impl Snapshot {
         self.0.keys().map(String::as_str).collect()
     }
 
+    /// Each field that differs, but for those that `left_out` says: by the object's name and the field's JSON pointer.
+    pub fn differences(
+        &self,
+        after: &Self,
+        left_out: impl Fn(&str, &str) -> bool,
+    ) -> Vec<String> {
+        let names: BTreeSet<&String> = self.0.keys().chain(after.0.keys()).collect();
+        let mut found = Vec::new();
+        for name in names {
+            let null = Value::Null;
+            let (old, new) = (
+                self.0.get(name).unwrap_or(&null),
+                after.0.get(name).unwrap_or(&null),
+            );
+            let mut fields = Vec::new();
+            compare(old, new, "", &mut fields);
+            let kept = fields.iter().filter(|field| !left_out(name, field));
+            found.extend(kept.map(|field| {
+                format!("{name} {field}: {:?} -> {:?}", old.pointer(field), new.pointer(field))
+            }));
+        }
+        found
+    }
+
     /// Stops the test when objects differ, and names them.
     #[track_caller]
     pub fn assert_same(&self, after: &Self, what: &str) {
@@ -53,6 +77,23 @@ impl Snapshot {
             .collect();
         assert!(different.is_empty(), "{what} wrote: {different:#?}");
         assert!(self.0.len() > 20, "only {} objects seen", self.0.len());
+    }
+}
+
+/// JSON pointers of what differs, the deepest that both sides have.
+fn compare(old: &Value, new: &Value, path: &str, found: &mut Vec<String>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            for key in keys {
+                let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+                let null = Value::Null;
+                let (old, new) = (old.get(key).unwrap_or(&null), new.get(key).unwrap_or(&null));
+                compare(old, new, &path, found);
+            }
+        }
+        _ if old == new => {}
+        _ => found.push(path.to_owned()),
     }
 }
 

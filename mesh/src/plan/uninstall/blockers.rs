@@ -2,7 +2,7 @@
 
 use super::super::marks;
 use crate::object::Object;
-use crate::observed::ISTIO_SYSTEM;
+use crate::observed::{ISTIO_SYSTEM, is_proved_ours};
 
 /// Custom resources by whose they are.
 pub(super) struct Sorted {
@@ -32,7 +32,7 @@ pub(super) fn sort(all: &[Object]) -> Sorted {
         blockers: Vec::new(),
     };
     for object in all {
-        let place = match (marks::is_ours(object) || is_known(object), object.group()) {
+        let place = match (is_ours(object), object.group()) {
             (true, "extensions.istio.io") => &mut sorted.filter,
             (true, _) => &mut sorted.ours,
             (false, _) => &mut sorted.blockers,
@@ -41,6 +41,10 @@ pub(super) fn sort(all: &[Object]) -> Sorted {
     }
     sorted.blockers.sort_by_key(Object::id);
     sorted
+}
+
+fn is_ours(object: &Object) -> bool {
+    is_proved_ours(object) || object.label(marks::MODULE_LABEL) == Some("istio") || is_known(object)
 }
 
 fn is_known(object: &Object) -> bool {

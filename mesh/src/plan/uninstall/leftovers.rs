@@ -6,8 +6,8 @@ use super::super::marks;
 use super::{Plan, named};
 use crate::object::{Id, Object};
 use crate::observed::{
-    Contents, ISTIO_SYSTEM, KYMA_SYSTEM, MANAGED_BY, MANAGED_BY_LABEL, Observed, Owner, ProxyKind,
-    is_under_way, owner, proxy,
+    Contents, ISTIO_SYSTEM, ISTIODS, KYMA_SYSTEM, MANAGED_BY, MANAGED_BY_LABEL, Observed, Owner,
+    ProxyKind, is_proved_ours, is_under_way, owner, proxy,
 };
 
 /// Something that stays.
@@ -75,7 +75,13 @@ pub(super) fn meshed(observed: &Observed, plan: &Plan) -> Vec<Meshed> {
 /// ConfigMaps that istiod wrote: its root certificate in every namespace, the records of its elections.
 pub(super) fn of_istiod(contents: &Contents) -> impl Iterator<Item = &Object> {
     let elections = contents.root.iter().filter(|object| is_election(object));
-    contents.certificates.iter().chain(elections)
+    let more = contents.root.iter().filter(|object| {
+        // In this namespace one may stand without istiod's label.
+        object.kind() == "ConfigMap"
+            && ISTIODS.contains(&object.name())
+            && !contents.certificates.contains(object)
+    });
+    contents.certificates.iter().chain(elections).chain(more)
 }
 
 /// The root namespace, if it is ours and nothing of others is in it; else what is left in it.
@@ -86,7 +92,7 @@ pub(super) fn namespace(
     let mut left: Vec<Leftover> = contents
         .parts
         .iter()
-        .filter(|part| !marks::is_ours(part))
+        .filter(|part| !is_proved_ours(part))
         .map(|part| leftover(part, "it says that it is part of Istio, but others made it"))
         .collect();
     let find = |name: &str| {
@@ -113,7 +119,7 @@ pub(super) fn namespace(
         .root
         .iter()
         .filter(|object| {
-            !marks::is_ours(object) && !is_clusters(object) && !contents.parts.contains(object)
+            !is_proved_ours(object) && !is_clusters(object) && !contents.parts.contains(object)
         })
         .collect();
     let label = |key: &str| root.metadata.labels.as_ref()?.get(key);
@@ -158,7 +164,7 @@ fn leftover(object: &Object, why: &str) -> Leftover {
 fn is_clusters(object: &Object) -> bool {
     let is = |kind: &str, name: &str| object.kind() == kind && object.name() == name;
     is("ConfigMap", "kube-root-ca.crt")
-        || is("ConfigMap", "istio-ca-root-cert")
+        || ISTIODS.iter().any(|name| is("ConfigMap", name))
         || is("ServiceAccount", "default")
         || is_election(object)
         || is_ca(object)

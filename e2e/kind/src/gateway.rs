@@ -1,0 +1,130 @@
+//! An ingress gateway of a scenario's own, reached by its NodePort.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde_json::{Value, json};
+use ureq::Agent;
+
+use crate::cluster::{kubectl, until};
+use crate::facts::facts;
+use crate::http::{self, Answer};
+use crate::space::Space;
+
+/// One Envoy as Istio sets up gateways, in front of one app.
+#[derive(Debug)]
+pub struct Gateway<'s> {
+    space: &'s Space,
+    name: String,
+    address: SocketAddr,
+    agent: Agent,
+}
+
+impl Space {
+    /// A gateway with Istio's `numTrustedProxies`, routing everything to the Service `backend`. Both may still be starting;
+    /// [`Gateway::serves`] waits for them.
+    #[track_caller]
+    #[must_use]
+    pub fn gateway(&self, name: &str, trusted_proxies: u8, backend: &str) -> Gateway<'_> {
+        self.apply(&objects(name, trusted_proxies, backend));
+        let service = kubectl(["get", "service", name, "--output=json"])
+            .within(self.name())
+            .json();
+        let port = service["spec"]["ports"][0]["nodePort"]
+            .as_u64()
+            .and_then(|port| u16::try_from(port).ok())
+            .expect("a NodePort");
+        Gateway {
+            space: self,
+            name: name.to_owned(),
+            address: SocketAddr::new(facts().node_address, port),
+            agent: http::agent(),
+        }
+    }
+}
+
+fn objects(name: &str, trusted_proxies: u8, backend: &str) -> Value {
+    let labels = json!({ "app": name, "sidecar.istio.io/inject": "true" });
+    let config = json!({ "gatewayTopology": { "numTrustedProxies": trusted_proxies } });
+    json!({ "apiVersion": "v1", "kind": "List", "items": [
+        { "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": name } },
+        { "apiVersion": "v1", "kind": "Service", "metadata": { "name": name }, "spec": {
+            "type": "NodePort", "selector": { "app": name }, "ports": [{ "name": "http", "port": 8080 }],
+            // So that the gateway sees the client's address and not the node's.
+            "externalTrafficPolicy": "Local",
+        } },
+        { "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": name }, "spec": {
+            "selector": { "matchLabels": { "app": name } },
+            "template": {
+                "metadata": { "labels": labels, "annotations": {
+                    "inject.istio.io/templates": "gateway", "proxy.istio.io/config": config.to_string(),
+                } },
+                "spec": {
+                    "serviceAccountName": name,
+                    "terminationGracePeriodSeconds": 0,
+                    "containers": [{ "name": "istio-proxy", "image": "auto" }],
+                },
+            },
+        } },
+        { "apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": { "name": name }, "spec": {
+            "selector": { "app": name },
+            "servers": [{ "port": { "number": 8080, "name": "http", "protocol": "HTTP" }, "hosts": ["./*"] }],
+        } },
+        { "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": { "name": name }, "spec": {
+            "hosts": ["*"], "gateways": [name],
+            "http": [{ "route": [{ "destination": { "host": backend, "port": { "number": 80 } } }] }],
+        } },
+    ] })
+}
+
+impl Gateway<'_> {
+    /// Its name, which is the value of its pods' label `app` and its service account.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits for the gateway, the app behind it and the route between them.
+    #[track_caller]
+    pub fn serves(&self) {
+        self.space.ready(&[&self.name]);
+        until("an answer of the app through the gateway", || {
+            match self.tried("/", &[]) {
+                Ok(answer) if answer.status == 200 => Ok(()),
+                Ok(answer) => Err(format!("{answer:?}")),
+                Err(error) => Err(error),
+            }
+        });
+    }
+
+    /// GET from outside the cluster.
+    ///
+    /// # Panics
+    /// No answer.
+    #[track_caller]
+    #[must_use]
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.tried(path, headers)
+            .unwrap_or_else(|error| panic!("GET {path} at gateway {}: {error}", self.name))
+    }
+
+    /// GET from outside the cluster.
+    ///
+    /// # Errors
+    /// No answer: no connection, or one that was closed.
+    pub fn tried(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+        http::get(&self.agent, self.address, path, headers).map_err(|error| error.to_string())
+    }
+
+    /// The address that the gateway sees us come from.
+    #[must_use]
+    pub fn our_address(&self) -> IpAddr {
+        http::our_address(self.address)
+    }
+
+    /// The SPIFFE identity that it shows to sidecars.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let namespace = self.space.name();
+        format!("spiffe://cluster.local/ns/{namespace}/sa/{}", self.name)
+    }
+}

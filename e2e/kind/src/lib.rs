@@ -1,0 +1,27 @@
+//! What scenarios are written with: a cluster, a namespace of their own, gateways, apps, the filter from a registry, tokens.
+//!
+//! The cluster is whatever `KUBECONFIG` names; [`Facts`] says what else must be known of it. Everything goes through
+//! `kubectl` and through the proxies' real ports. Waiting is [`until`]: a named condition with a deadline.
+//!
+//! Not here: what is expected. That stands in the scenarios (`tests/`).
+
+mod app;
+mod artifacts;
+mod cluster;
+mod facts;
+mod filter;
+mod gateway;
+mod http;
+mod program;
+mod space;
+mod tokens;
+
+pub use app::{App, Sidecar};
+pub use cluster::{Kubectl, kubectl, until};
+pub use facts::{Facts, facts};
+pub use filter::{Plugin, Registry};
+pub use gateway::Gateway;
+pub use http::Answer;
+pub use program::{Ran, install, plugin};
+pub use space::Space;
+pub use tokens::{Minted, Tokens, login};

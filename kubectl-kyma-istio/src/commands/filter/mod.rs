@@ -1,0 +1,15 @@
+//! The verbs that bring the filter into the mesh: push, inspect, deploy, and everything after.
+
+pub mod inspect;
+pub mod push;
+
+use delivery::{Credentials, Environment, Reference};
+
+use crate::error::Error;
+
+/// What the user's files and helpers have for a registry.
+fn credentials(reference: &Reference) -> Result<Credentials, Error> {
+    let environment = Environment::of_process();
+    let found = delivery::find(&environment, reference.registry(), reference.repository())?;
+    Ok(found.credentials)
+}

@@ -1,0 +1,124 @@
+use serde_json::json;
+
+use super::*;
+use crate::object::Object;
+
+const OLD: u64 = 0x0aa;
+const NEW: u64 = 0x0bb;
+
+fn plugin() -> Plugin {
+    let object = json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+        "metadata": {"name": "shop", "namespace": "istio-system"}, "spec": {"url": "oci://h/r@sha256:0"}});
+    Plugin::of(&Object::new(object).unwrap())
+}
+
+/// A configuration is its own gauge here: `new`, `old`, and everything else doesn't compile.
+fn gauge(config: &str) -> Option<u64> {
+    match config {
+        "old" => Some(OLD),
+        "new" => Some(NEW),
+        _ => None,
+    }
+}
+
+/// Names as they are before Istio 1.30, or since.
+fn look(kind: ResourceKind, running: Option<u64>, age: i64, is_older: bool) -> Look {
+    let index = usize::from(is_older);
+    let mut look = Look {
+        now: 1000,
+        ..Look::default()
+    };
+    look.resources.push(Resource {
+        name: plugin().resources()[index].clone(),
+        kind,
+        updated: 1000 - age,
+    });
+    if let Some(running) = running {
+        let name = format!("{}policy_fingerprint", plugin().metrics()[index]);
+        look.gauges.insert(name, running);
+    }
+    look
+}
+
+fn wasm(config: &str) -> ResourceKind {
+    ResourceKind::Wasm {
+        config: config.to_owned(),
+    }
+}
+
+fn state(wanted: Option<u64>, look: &Look) -> State {
+    judge(&plugin(), wanted, look, &gauge)
+}
+
+#[test]
+fn only_the_gauge_says_running_under_both_names() {
+    for is_older in [false, true] {
+        let runs = look(wasm("new"), Some(NEW), 60, is_older);
+        assert_eq!(state(Some(NEW), &runs).name(), "Running");
+        // The dump looks new, the gauge says otherwise.
+        let pretends = look(wasm("new"), Some(OLD), 60, is_older);
+        let rejected = state(Some(NEW), &pretends);
+        assert!(
+            matches!(&rejected, State::Rejected { running, .. } if running == "00000000000aa"),
+            "{rejected:?}"
+        );
+        let silent = look(wasm("new"), None, 60, is_older);
+        assert_eq!(state(Some(NEW), &silent).name(), "Refusing");
+        // A word that was taken back.
+        let retracted = look(wasm("new"), Some(0), 60, is_older);
+        assert_eq!(state(Some(NEW), &retracted).name(), "Refusing");
+    }
+}
+
+#[test]
+fn an_update_has_time_unless_the_log_knows_better() {
+    let mut lately = look(wasm("bad"), Some(OLD), 3, false);
+    assert_eq!(state(None, &lately).name(), "Updating");
+    lately
+        .log
+        .push("2026\terror\tenvoy wasm\twasm log: header policy refused: spec: found x".to_owned());
+    let State::Rejected { cause, .. } = state(None, &lately) else {
+        panic!("not rejected");
+    };
+    assert_eq!(cause.as_deref(), Some("spec: found x"));
+}
+
+#[test]
+fn what_is_not_delivered_yet_is_no_rejection() {
+    let behind = look(wasm("old"), Some(OLD), 3600, false);
+    assert_eq!(
+        state(Some(NEW), &behind),
+        State::Updating {
+            running: Some("00000000000aa".to_owned())
+        }
+    );
+}
+
+#[test]
+fn stubs_are_named_with_what_the_agent_says() {
+    let mut deny = look(ResourceKind::DenyAll, Some(NEW), 60, false);
+    assert_eq!(state(Some(NEW), &deny), State::DenyAll { cause: None });
+    deny.fetches.insert("download_failure".to_owned(), 5);
+    deny.fetches.insert("success".to_owned(), 1);
+    assert_eq!(
+        state(Some(NEW), &deny),
+        State::DenyAll {
+            cause: Some("istio-agent counts download_failure 5 times".to_owned())
+        }
+    );
+    deny.log.push("2026\terror\twasm\tcannot fetch Wasm module oci://h/r@sha256:0: number of layers must be 2 but got 1".to_owned());
+    assert!(
+        matches!(state(Some(NEW), &deny), State::DenyAll { cause: Some(cause) } if cause.contains("number of layers"))
+    );
+    let allow = look(ResourceKind::AllowAll, None, 60, false);
+    assert_eq!(state(Some(NEW), &allow), State::AllowAll { cause: None });
+}
+
+#[test]
+fn a_plugin_of_a_similar_name_is_another() {
+    let mut other = look(wasm("new"), Some(NEW), 60, false);
+    for resource in &mut other.resources {
+        resource.name = resource.name.replace("shop", "shop2");
+    }
+    assert_eq!(state(Some(NEW), &other), State::Missing);
+}
