@@ -1,5 +1,6 @@
 //! Waiting until objects work, and, when they don't, the cause. Not here: what is waited for, and how long.
 
+mod absence;
 mod cause;
 mod ready;
 
@@ -170,7 +171,7 @@ pub async fn gone(
         for (one, uid) in &mut waiting {
             let state = match find(connection, &one.id).await {
                 Ok(None) => Readiness::Ready,
-                Ok(Some(object)) => ready::by_absence(&object, uid),
+                Ok(Some(object)) => absence::by_absence(&object, uid),
                 Err(error) => passing(error)?,
             };
             // "Ready" is no news of something that went.

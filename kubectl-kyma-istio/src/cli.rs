@@ -2,8 +2,11 @@
 
 mod connection;
 mod delivery;
+mod filter;
 mod inputs;
 mod patch;
+#[cfg(test)]
+mod promises;
 mod uninstall;
 mod upgrade;
 mod verbs;
@@ -15,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use connection::Connection;
 pub use delivery::{Inspect, Push};
+pub use filter::{Deploy, FilterStatus, Logs, OnePolicy, Operate};
 pub use inputs::{Inputs, Istioctl};
 pub use patch::Patch;
 pub use uninstall::Uninstall;
@@ -159,6 +163,24 @@ Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 invalid input, or the address can'
     /// Show what istio-agent makes of an image or a module, or why nothing.
     #[command(after_help = delivery::INSPECT)]
     Inspect(Inspect),
+    /// Bring a policy to its proxies, and wait until each says that it runs it.
+    #[command(after_help = filter::DEPLOY)]
+    Deploy(Box<Deploy>),
+    /// Show what each selected proxy makes of its policy.
+    #[command(after_help = filter::STATUS)]
+    Status(Box<FilterStatus>),
+    /// List the deployed policies.
+    #[command(after_help = filter::LIST)]
+    List(Box<FilterStatus>),
+    /// Go back to the image and the policy before the last roll-out.
+    #[command(after_help = filter::ROLLBACK)]
+    Rollback(Box<OnePolicy>),
+    /// Take a policy away; nothing of it is left.
+    #[command(after_help = filter::REMOVE)]
+    Remove(Box<OnePolicy>),
+    /// Show what the filter logs in the selected proxies.
+    #[command(after_help = filter::LOGS)]
+    Logs(Box<Logs>),
 }
 
 #[derive(Debug, Args)]

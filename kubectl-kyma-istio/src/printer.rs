@@ -66,6 +66,14 @@ impl<'a> Printer<'a> {
         Ok(self.stdout.write_all(b"\n")?)
     }
 
+    /// Writes one line of a log as it came, without what a terminal would take for a command.
+    pub fn log_line(&mut self, line: &str) -> Result<(), Error> {
+        let mut text = Text::new(false);
+        text.line(format_args!("{line}"));
+        self.stdout.write_all(text.text.as_bytes())?;
+        Ok(self.stdout.flush()?)
+    }
+
     /// Lets a reader see what was written so far.
     pub fn flush(&mut self) -> Result<(), Error> {
         Ok(self.stdout.flush()?)
@@ -186,6 +194,10 @@ fn human(body: &Body, text: &mut Text) {
         Body::Checked(checked) => checked.human(text),
         Body::Codes(codes) => codes.human(text),
         Body::Origins(origins) => origins.human(text),
+        Body::Deployed(deployed) => deployed.human(text),
+        Body::Removed(removed) => removed.human(text),
+        Body::Policies(policies) => policies.human(text),
+        Body::Logged(logged) => logged.human(text),
         Body::Pushed(pushed) => pushed.human(text),
         Body::Inspected(inspection) => inspected(inspection, text),
         Body::Diff(diff) => diff.human(text),

@@ -5,18 +5,18 @@
 mod addons;
 mod config;
 mod record;
+mod sidecars;
 mod undo;
 mod webhooks;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use k8s_openapi::api::core::v1::{Container, Pod};
 use serde_json::{Value, json};
 
 use crate::codes::Code;
 use crate::diff::{Consequence, Impact};
 use crate::object::{Id, Object};
-use crate::observed::{Forbidden, ISTIO_SYSTEM, Observed, ProxyKind, is_under_way, owner, proxy};
+use crate::observed::{Forbidden, ISTIO_SYSTEM, Observed};
 use crate::plan::{self, Action, Gate, Leftover, Meshed, Plan, Skip, Step};
 
 pub use record::{BACKUP, Change, Record, RecordError};
@@ -108,7 +108,7 @@ pub fn patch(
         );
         work.plan.steps.insert(0, step);
     }
-    let unlimited = unlimited(observed);
+    let unlimited = sidecars::unlimited(observed);
     consequences(&unlimited, &mut work.plan);
     Ok(Patched {
         plan: work.plan,
@@ -246,45 +246,6 @@ fn certificate(found: &Patchable, given: Option<&Certificate>, work: &mut Work) 
             }
         }
     }
-}
-
-/// Sidecars that run without a memory limit.
-fn unlimited(observed: &Observed) -> Vec<Meshed> {
-    let bare = |pod: &&Pod| {
-        is_under_way(pod)
-            && proxy(pod).is_some_and(|proxy| proxy.kind == ProxyKind::Sidecar)
-            && !has_limit(pod)
-    };
-    let mut found: Vec<Meshed> = Vec::new();
-    for pod in observed.pods.iter().filter(bare) {
-        let workload = owner(pod);
-        match found.iter_mut().find(|one| one.workload == workload) {
-            Some(known) => known.pods += 1,
-            None => found.push(Meshed {
-                workload,
-                pods: 1,
-                is_gateway: false,
-            }),
-        }
-    }
-    found.sort_by(|a, b| a.workload.cmp(&b.workload));
-    found
-}
-
-fn has_limit(pod: &Pod) -> bool {
-    let spec = pod.spec.as_ref();
-    let containers = spec.into_iter().flat_map(|spec| {
-        let native = spec.init_containers.iter().flatten();
-        spec.containers.iter().chain(native)
-    });
-    let limited = |container: &Container| {
-        let resources = container.resources.as_ref();
-        let limits = resources.and_then(|resources| resources.limits.as_ref());
-        limits.is_some_and(|limits| limits.contains_key("memory"))
-    };
-    containers
-        .filter(|container| container.name == "istio-proxy")
-        .all(limited)
 }
 
 fn consequences(unlimited: &[Meshed], plan: &mut Plan) {

@@ -18,7 +18,7 @@ pub(super) async fn tail(connection: &Connection, pod: &Pod, lines: u32) -> Resu
     let request = request.map_err(|error| about.answer(error.to_string()))?;
     let text = connection.client.request_text(request).await;
     let text = text.map_err(|error| failure(connection, &about, pod, error))?;
-    Ok(text.lines().map(str::to_owned).collect())
+    Ok(mesh::filter::Look::entries(&text))
 }
 
 /// The last lines, and with `follow` those that come.

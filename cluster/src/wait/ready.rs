@@ -31,45 +31,6 @@ pub fn readiness(object: &Object) -> Readiness {
     missing.map_or(Readiness::Ready, Readiness::NotYet)
 }
 
-/// Is it gone, or another one? What holds it is told: finalizers, and what a namespace says about its contents.
-pub(super) fn by_absence(object: &Object, uid: &str) -> Readiness {
-    if object.uid() != Some(uid) {
-        return Readiness::Ready;
-    }
-    let finalizers = object
-        .pointer("/metadata/finalizers")
-        .and_then(Value::as_array);
-    let named: Vec<&str> = finalizers
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let conditions = object
-        .pointer("/status/conditions")
-        .and_then(Value::as_array);
-    let told = conditions.into_iter().flatten().filter(|condition| {
-        let is_about_it = |field: &str, word: &str| {
-            condition
-                .get(field)
-                .and_then(Value::as_str)
-                .is_some_and(|text| text.contains(word))
-        };
-        condition["status"] == "True"
-            && (is_about_it("type", "Remaining") || is_about_it("reason", "InstanceDeletion"))
-    });
-    let told: Vec<&str> = told.filter_map(|one| one["message"].as_str()).collect();
-    let held = match named.as_slice() {
-        [] => "it is still there".to_owned(),
-        named => format!("held by {}", named.join(", ")),
-    };
-    Readiness::NotYet(
-        std::iter::once(held.as_str())
-            .chain(told)
-            .collect::<Vec<_>>()
-            .join("; "),
-    )
-}
-
 /// Is its `status.state` the wanted one?
 pub(super) fn by_state(object: &Object, states: States<'_>) -> Readiness {
     let state = object.string("/status/state").unwrap_or_default();

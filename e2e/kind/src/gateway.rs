@@ -61,7 +61,9 @@ fn objects(name: &str, trusted_proxies: u8, backend: &str) -> Value {
                 "spec": {
                     "serviceAccountName": name,
                     "terminationGracePeriodSeconds": 0,
-                    "containers": [{ "name": "istio-proxy", "image": "auto" }],
+                    // Without the policy, `auto` counts as `latest` and the image, once injected, is pulled every time. One such
+                    // pull that fails makes kubelet doubt the preloaded image for every other pod, too.
+                    "containers": [{ "name": "istio-proxy", "image": "auto", "imagePullPolicy": "IfNotPresent" }],
                 },
             },
         } },

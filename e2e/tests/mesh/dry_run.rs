@@ -10,7 +10,10 @@ const VERBS: [(&[&str], &[i32]); 13] = [
     (&["install", "--dry-run", "--yes", "-o", "json"], &[0]),
     (&["upgrade", "--dry-run"], &[0, 5]),
     (&["uninstall", "--dry-run"], &[0, 5]),
-    (&["patch", "--dry-run", "--domain=kyma.example.com"], &[0, 5]),
+    (
+        &["patch", "--dry-run", "--domain=kyma.example.com"],
+        &[0, 5],
+    ),
     (&["patch", "--verify-only"], &[0, 1]),
     (&["diff"], &[0, 1]),
     (&["verify"], &[0, 1]),

@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use delivery::Reference;
 
+use super::Output;
 use super::connection::{Connection, duration};
 use super::delivery::Registry;
-use super::Output;
 
 pub const DEPLOY: &str = "Examples:
   kubectl kyma-istio filter deploy -f policy.yaml --image registry.example.com/team/header-policy:1.0
@@ -52,7 +52,7 @@ pub struct Deploy {
     /// The image that `filter push` made [default: the one that is deployed].
     #[arg(long, value_name = "REF")]
     pub image: Option<Reference>,
-    /// A Secret of type kubernetes.io/dockerconfigjson in the plugin's namespace [default: the one that is deployed].
+    /// A Secret of type kubernetes.io/dockerconfigjson in the plugin's namespace [default: the one that is deployed]; an empty name: none.
     #[arg(long, value_name = "SECRET")]
     pub pull_secret: Option<String>,
     /// Don't try the pull: only the proxies reach the registry. The image must name its digest.
@@ -83,6 +83,9 @@ pub struct Operate {
     /// How long proxies may take.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
     pub timeout: Duration,
+    /// Take fields that other field managers own, such as an editor's.
+    #[arg(long)]
+    pub force_conflicts: bool,
 }
 
 #[derive(Debug, Args)]

@@ -60,6 +60,22 @@ pub fn run(
         Command::Filter(Filter::Validate(arguments)) => validate::run(&arguments, stdin),
         Command::Filter(Filter::Push(arguments)) => filter::push::run(&arguments),
         Command::Filter(Filter::Inspect(arguments)) => filter::inspect::run(&arguments),
+        Command::Filter(Filter::Deploy(arguments)) => {
+            filter::deploy::run(&arguments, stdin, printer)
+        }
+        Command::Filter(Filter::Status(arguments)) => {
+            filter::status::run(&arguments, filter::status::Detail::Proxies)
+        }
+        Command::Filter(Filter::List(arguments)) => {
+            filter::status::run(&arguments, filter::status::Detail::Policies)
+        }
+        Command::Filter(Filter::Rollback(arguments)) => {
+            filter::rollback::run(&arguments, stdin, printer)
+        }
+        Command::Filter(Filter::Remove(arguments)) => {
+            filter::remove::run(&arguments, stdin, printer)
+        }
+        Command::Filter(Filter::Logs(arguments)) => filter::logs::run(&arguments, printer),
         Command::Filter(Filter::Schema) => Ok(schema::run()),
         Command::Filter(Filter::Simulate(arguments)) => simulate::run(&arguments, stdin, printer),
         Command::Filter(Filter::Test(arguments)) => test::run(&arguments, printer),

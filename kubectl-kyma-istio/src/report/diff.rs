@@ -82,6 +82,15 @@ impl Diff {
 }
 
 impl ObjectDiff {
+    /// Another one of the same.
+    pub fn copy(&self) -> Self {
+        Self {
+            verb: self.verb,
+            id: self.id.clone(),
+            fields: self.fields.clone(),
+        }
+    }
+
     fn human(&self, all: &[Consequence], text: &mut Text) {
         let verb = match self.verb {
             Verb::Create => text.styled(Style::Good, "create"),

@@ -80,7 +80,10 @@ impl ProxyStatus {
 impl PolicyStatus {
     /// How many proxies run it.
     pub fn running(&self) -> usize {
-        self.proxies.iter().filter(|proxy| proxy.state.is_running()).count()
+        self.proxies
+            .iter()
+            .filter(|proxy| proxy.state.is_running())
+            .count()
     }
 
     /// True when every selected proxy runs it, and there is one.
@@ -124,8 +127,14 @@ impl PolicyStatus {
                 _ => Style::Strong,
             };
             let state = text.styled(style, &format!("{:<9}", proxy.state.name()));
-            let code = proxy.code.map(|code| format!("{code}  ")).unwrap_or_default();
-            text.line(format_args!("  {state} {}/{}  {code}{}", proxy.namespace, proxy.name, proxy.sentence));
+            let code = proxy
+                .code
+                .map(|code| format!("{code}  "))
+                .unwrap_or_default();
+            text.line(format_args!(
+                "  {state} {}/{}  {code}{}",
+                proxy.namespace, proxy.name, proxy.sentence
+            ));
         }
     }
 }
@@ -140,12 +149,21 @@ fn count_of(proxies: usize) -> String {
 impl Policies {
     /// Nobody knows is worse than no, but a no is known.
     pub fn exit_code(&self) -> u8 {
-        let states = || self.policies.iter().flat_map(|policy| &policy.proxies).map(|proxy| &proxy.state);
+        let states = || {
+            self.policies
+                .iter()
+                .flat_map(|policy| &policy.proxies)
+                .map(|proxy| &proxy.state)
+        };
         let is_unknown = |state: &State| matches!(state, State::Unknown { .. });
         let is_bad = |state: &State| !state.is_running() && !is_unknown(state);
         match () {
             () if !self.in_detail => exit::DONE,
-            () if states().any(is_bad) || self.policies.iter().any(|policy| policy.proxies.is_empty()) => exit::NEGATIVE,
+            () if states().any(is_bad)
+                || self.policies.iter().any(|policy| policy.proxies.is_empty()) =>
+            {
+                exit::NEGATIVE
+            }
             () if states().any(is_unknown) => exit::UNREACHABLE,
             () => exit::DONE,
         }
@@ -162,7 +180,11 @@ impl Policies {
             0 => text.line(format_args!("no policy is deployed")),
             _ => {}
         }
-        let codes = self.policies.iter().flat_map(|policy| &policy.proxies).any(|proxy| proxy.code.is_some());
+        let codes = self
+            .policies
+            .iter()
+            .flat_map(|policy| &policy.proxies)
+            .any(|proxy| proxy.code.is_some());
         if codes && self.in_detail {
             text.hint("`kubectl kyma-istio explain CODE` tells what a code means and what to do");
         }

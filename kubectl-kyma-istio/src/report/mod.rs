@@ -5,7 +5,10 @@ mod chain;
 mod check;
 mod diff;
 mod explain;
+mod filter_deploy;
 mod filter_image;
+mod filter_logs;
+mod filter_status;
 mod install;
 mod patch;
 mod plan;
@@ -24,7 +27,10 @@ pub use batch::Batch;
 pub use check::Checked;
 pub use diff::{Diff, ObjectDiff, Verb};
 pub use explain::{Codes, markdown};
+pub use filter_deploy::{Deployed, Removed};
 pub use filter_image::{Pushed, inspected};
+pub use filter_logs::Logged;
+pub use filter_status::{Mode, Policies, PolicyStatus, ProxyStatus};
 pub use install::Installed;
 pub use patch::PatchReport;
 pub use plan::Planned;
@@ -82,6 +88,10 @@ pub enum Body {
     Codes(Codes),
     Diff(Diff),
     Pushed(Pushed),
+    Deployed(Box<Deployed>),
+    Removed(Removed),
+    Policies(Policies),
+    Logged(Logged),
     Inspected(Box<delivery::Inspection>),
     Installed(Box<Installed>),
     Uninstalled(Box<Uninstalled>),
@@ -109,6 +119,10 @@ impl Report {
             Body::Verified(verified) if !verified.met => exit::NEGATIVE,
             Body::Checked(checked) if checked.errors > 0 => exit::NEGATIVE,
             Body::Inspected(inspection) if !inspection.works() => exit::NEGATIVE,
+            Body::Deployed(deployed) => deployed.exit_code(),
+            Body::Removed(removed) => removed.exit_code(),
+            Body::Policies(policies) => policies.exit_code(),
+            Body::Logged(logged) => logged.exit_code(),
             Body::Diff(diff) if !diff.is_empty() => exit::NEGATIVE,
             Body::Uninstalled(uninstalled) if uninstalled.blocked.is_some() => exit::REFUSED,
             Body::Patch(patch) if patch.failed() => exit::NEGATIVE,

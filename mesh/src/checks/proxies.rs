@@ -11,6 +11,8 @@ use crate::observed::{
     proxy,
 };
 
+/// What brings proxies to the control plane's version.
+const RESTART: &str = "kubectl rollout restart, one workload after the other";
 pub(super) fn check(observed: &Observed, list: &mut List<'_>) {
     let plane = observed
         .control_planes()
@@ -63,8 +65,8 @@ fn versions(observed: &Observed, plane: &Version, list: &mut List<'_>) {
             .as_ref()
             .is_some_and(|v| v.major != plane.major || v.minor.abs_diff(plane.minor) > 1);
         match is_far {
-            true => list.error(Code::ProxyVersions, what, "kubectl kyma-istio sync"),
-            false => list.warning(Code::ProxyVersions, what, "kubectl kyma-istio sync"),
+            true => list.error(Code::ProxyVersions, what, RESTART),
+            false => list.warning(Code::ProxyVersions, what, RESTART),
         }
         let stuck: Vec<&Owner> = workloads
             .keys()

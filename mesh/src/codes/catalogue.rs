@@ -214,7 +214,7 @@ catalogue! {
         "sidecars have the control plane's version"
         "Some proxies have another version than the control plane."
         "Their pods were not restarted since the upgrade."
-        "Run `kubectl kyma-istio sync`.";
+        "Restart their workloads, `kubectl rollout restart`; `kubectl kyma-istio check --proxy` lists them.";
     MissingSidecar "KI-X002" [NoSidecar ConnectionRefused]
         "pods that ask for a sidecar have one"
         "Pods in a namespace with injection, or with the inject label, run without a sidecar."

@@ -118,6 +118,18 @@ impl Plugin {
         ]
     }
 
+    /// True when a line of a proxy's log is about it: the agent names a filter by its resource, by the plugin's own name, or
+    /// by the URL of its module.
+    #[must_use]
+    pub fn is_named_in(&self, line: &str) -> bool {
+        let own = format!("{}.{}", self.namespace, self.name);
+        let by_name = line.split([' ', ':', '\'', '"', '/']).any(|word| {
+            word.strip_prefix(own.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest == "~istio-translated-wasmplugin")
+        });
+        by_name || (!self.url().is_empty() && line.contains(self.url()))
+    }
+
     /// The beginnings of the names of its metrics in a proxy: since Istio 1.30, and before.
     #[must_use]
     pub fn metrics(&self) -> [String; 2] {

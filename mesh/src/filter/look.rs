@@ -90,6 +90,26 @@ impl Look {
     }
 }
 
+impl Look {
+    /// The entries of a log: what doesn't begin like one belongs to the one before, as the agent's lists of errors do.
+    #[must_use]
+    pub fn entries(log: &str) -> Vec<String> {
+        let mut entries: Vec<String> = Vec::new();
+        for line in log.lines() {
+            let is_begin =
+                line.starts_with(|first: char| first.is_ascii_digit() || "[{".contains(first));
+            match entries.last_mut() {
+                Some(entry) if !is_begin => {
+                    entry.push(' ');
+                    entry.push_str(line.trim());
+                }
+                _ => entries.push(line.to_owned()),
+            }
+        }
+        entries
+    }
+}
+
 fn resource(config: &Value) -> Option<Resource> {
     let filter = config.get("ecds_filter")?;
     let name = filter.get("name")?.as_str()?.to_owned();
@@ -181,7 +201,22 @@ mod tests {
             assert_eq!(seconds(time), Some(expected), "{time}");
         }
         assert_eq!(seconds("yesterday"), None);
-        assert_eq!(http_date("Sat, 21 Nov 2026 15:40:00 GMT"), Some(1_795_275_600));
+        assert_eq!(
+            http_date("Sat, 21 Nov 2026 15:40:00 GMT"),
+            Some(1_795_275_600)
+        );
+    }
+
+    #[test]
+    fn lists_in_a_log_belong_to_their_entry() {
+        let log = "2026-11-21T16:17:20Z\terror\twasm\t2 errors occurred:\n\t* one\n\t* two\n\n. applying deny RBAC filter\n2026-11-21T16:17:21Z\tinfo\tnext\n";
+        let entries = Look::entries(log);
+        assert_eq!(entries.len(), 2);
+        assert!(
+            entries[0].ends_with("2 errors occurred: * one * two  . applying deny RBAC filter"),
+            "{}",
+            entries[0]
+        );
     }
 
     #[test]

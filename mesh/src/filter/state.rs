@@ -1,11 +1,13 @@
 //! What a proxy makes of a plugin. Only the filter's own gauge proves that it runs; everything else explains.
 
 use super::live::Plugin;
-use super::look::{Look, Resource, ResourceKind};
+use super::look::{Look, Resource, ResourceKind, seconds};
 use crate::codes::Code;
 
 /// So long an update may be under way, in seconds: the filter repeats its gauge every five.
 const SETTLED: i64 = 12;
+/// How the filter begins a line about a configuration that it can't take.
+const REFUSED: &str = "header policy refused:";
 /// Of a fingerprint as text, the digits that the gauge keeps: 52 bits.
 const DIGITS: usize = 13;
 
@@ -112,7 +114,7 @@ fn running(plugin: &Plugin, look: &Look) -> Option<u64> {
 }
 
 fn refused(plugin: &Plugin, resource: &Resource, running: Option<u64>, look: &Look) -> State {
-    let cause = rejection(plugin, look);
+    let cause = rejection(plugin, look, resource.updated);
     let is_settled = look.now - resource.updated >= SETTLED;
     match running {
         running if !is_settled && cause.is_none() => State::Updating {
@@ -126,32 +128,24 @@ fn refused(plugin: &Plugin, resource: &Resource, running: Option<u64>, look: &Lo
     }
 }
 
-/// The last line of the log that says that Envoy or the filter refused a configuration.
-fn rejection(plugin: &Plugin, look: &Look) -> Option<String> {
-    let names = plugin.resources();
-    let is_about = |line: &&String| {
-        line.contains("header policy refused:")
-            || (line.contains("rejected") && names.iter().any(|name| line.contains(name)))
+/// The last line of the log that says that Envoy or the filter refused this configuration, not an earlier one.
+fn rejection(plugin: &Plugin, look: &Look, since: i64) -> Option<String> {
+    let is_of_it = |line: &&String| {
+        let time = line.split_whitespace().next().and_then(seconds);
+        time.is_none_or(|time| time >= since - 1)
     };
+    let lines = || look.log.iter().rev().filter(is_of_it);
     // The filter's own word says more than Envoy's.
-    let own = look
-        .log
-        .iter()
-        .rev()
-        .find(|line| line.contains("header policy refused:"));
-    own.or_else(|| look.log.iter().rev().find(is_about))
-        .map(|line| message(line))
+    let own = lines().find(|line| line.contains(REFUSED));
+    let envoys = || lines().find(|line| line.contains("rejected") && plugin.is_named_in(line));
+    own.or_else(envoys).map(|line| message(line))
 }
 
 /// Why the agent has no module: its log says it best, its counters at least in a word.
 fn fetch_failure(plugin: &Plugin, look: &Look) -> Option<String> {
-    let names = plugin.resources();
     let is_failure = |line: &&String| {
-        let is_ours = names.iter().any(|name| line.contains(name)) || line.contains(plugin.url());
-        is_ours
-            && ["error", "fail", "cannot", "could not"]
-                .iter()
-                .any(|word| line.contains(word))
+        let words = ["error", "fail", "cannot", "could not"];
+        plugin.is_named_in(line) && words.iter().any(|word| line.contains(word))
     };
     let said = look
         .log
@@ -173,13 +167,15 @@ fn fetch_failure(plugin: &Plugin, look: &Look) -> Option<String> {
 
 /// What a line of the log says, without the time and the level before it.
 fn message(line: &str) -> String {
-    const LONGEST: usize = 400;
-    let rest = match line.split_once("header policy refused:") {
+    const LONGEST: usize = 700;
+    let rest = match line.split_once(REFUSED) {
         Some((_, rest)) => rest,
-        None => line.splitn(4, '\t').last().unwrap_or(line),
+        None => line.rsplit('\t').next().unwrap_or(line),
     };
-    rest.trim()
-        .chars()
+    let rest = rest
+        .trim()
+        .trim_start_matches("error in converting the wasm config to local: ");
+    rest.chars()
         .filter(|character| !character.is_control())
         .take(LONGEST)
         .collect()

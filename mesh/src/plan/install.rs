@@ -167,7 +167,6 @@ fn kyma_namespace(wanted: &Wanted, observed: &Observed, plan: &mut Plan) {
     });
 }
 
-/// The custom resource says what was applied, in the module's words, so that the module can take over.
 /// The CRD of Kyma's custom resource.
 const CRD: &str = "istios.operator.kyma-project.io";
 
@@ -178,6 +177,7 @@ pub fn keeps_custom_resources(observed: &Observed) -> bool {
     crds.any(|crd| crd.metadata.name.as_deref() == Some(CRD))
 }
 
+/// The custom resource says what was applied, in the module's words, so that the module can take over.
 fn record(wanted: &Wanted, observed: &Observed, plan: &mut Plan) {
     let live = gates::custom_resource(observed);
     let Some(resource) = wanted.istio_cr.as_ref().or(live) else {

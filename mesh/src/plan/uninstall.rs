@@ -12,7 +12,7 @@ use super::{Action, Answers, Gate, Plan, Skip, Step, gates, marks};
 use crate::codes::Code;
 use crate::diff::{self, Consequence, Impact, ObjectChange};
 use crate::object::{Id, Object};
-use crate::observed::{Contents, Observed};
+use crate::observed::{Contents, Observed, is_proved_ours};
 
 pub use leftovers::{Leftover, Meshed};
 
@@ -23,7 +23,7 @@ pub struct Uninstall {
     pub plan: Plan,
     /// Custom resources of others, sorted by name: with the CRDs they would go.
     pub blockers: Vec<Object>,
-    /// What a backup holds: the blockers, and the `Istio` custom resource.
+    /// What a backup holds: the blockers, what is Kyma's by its name alone, and the `Istio` custom resource.
     pub kept: Vec<Object>,
     /// Workloads that have a proxy, sorted: they run on without a control plane.
     pub meshed: Vec<Meshed>,
@@ -63,10 +63,13 @@ pub fn uninstall(
     }
     let meshed = leftovers::meshed(observed, &plan);
     consequences(observed, &meshed, &mut plan);
-    let record = gates::custom_resource(observed).into_iter().cloned();
+    let record = gates::custom_resource(observed).into_iter();
+    // Known by name alone: somebody may have made it all the same.
+    let named = sorted.ours.iter().filter(|one| !is_proved_ours(one));
+    let kept = sorted.blockers.iter().chain(named).chain(record);
     Ok(Uninstall {
         plan,
-        kept: sorted.blockers.iter().cloned().chain(record).collect(),
+        kept: kept.cloned().collect(),
         blockers: sorted.blockers,
         meshed,
         leftovers: left,
@@ -223,9 +226,8 @@ fn consequences(observed: &Observed, meshed: &[Meshed], plan: &mut Plan) {
     plan.consequences.sort_by_key(|one| one.impact);
 }
 
-/// The gate that blockers are, for whoever may not delete them.
 impl Uninstall {
-    /// One line for each kind of blocker's owner to act on; none when nothing blocks.
+    /// The gate that blockers are, for whoever may not delete them; none when nothing blocks.
     #[must_use]
     pub fn blocked(&self) -> Option<Gate> {
         let names: Vec<String> = self

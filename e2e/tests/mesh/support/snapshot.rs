@@ -43,11 +43,7 @@ impl Snapshot {
     }
 
     /// Each field that differs, but for those that `left_out` says: by the object's name and the field's JSON pointer.
-    pub fn differences(
-        &self,
-        after: &Self,
-        left_out: impl Fn(&str, &str) -> bool,
-    ) -> Vec<String> {
+    pub fn differences(&self, after: &Self, left_out: impl Fn(&str, &str) -> bool) -> Vec<String> {
         let names: BTreeSet<&String> = self.0.keys().chain(after.0.keys()).collect();
         let mut found = Vec::new();
         for name in names {
@@ -60,7 +56,11 @@ impl Snapshot {
             compare(old, new, "", &mut fields);
             let kept = fields.iter().filter(|field| !left_out(name, field));
             found.extend(kept.map(|field| {
-                format!("{name} {field}: {:?} -> {:?}", old.pointer(field), new.pointer(field))
+                format!(
+                    "{name} {field}: {:?} -> {:?}",
+                    old.pointer(field),
+                    new.pointer(field)
+                )
             }));
         }
         found

@@ -18,7 +18,9 @@ const AT_ONCE: usize = 4;
 
 /// The gauge of a configuration; none if it doesn't compile. As the filter itself computes it.
 pub fn gauge(config: &str) -> Option<u64> {
-    compiled(config.as_bytes()).ok().map(|policy| policy.fingerprint().gauge())
+    compiled(config.as_bytes())
+        .ok()
+        .map(|policy| policy.fingerprint().gauge())
 }
 
 /// A configuration as the filter compiles it.
@@ -27,17 +29,29 @@ pub fn compiled(config: &[u8]) -> Result<Policy, Vec<policy::ConfigError>> {
 }
 
 /// The plugins of ours, or the one that is named `[NAMESPACE/]NAME`.
-pub async fn plugins(connection: &Connection, named: Option<&str>, namespace: Option<&str>) -> Result<Vec<Plugin>, Error> {
-    let (namespace, name) = match named.map(|named| named.split_once('/').map_or((None, named), |(space, name)| (Some(space), name))) {
+pub async fn plugins(
+    connection: &Connection,
+    named: Option<&str>,
+    namespace: Option<&str>,
+) -> Result<Vec<Plugin>, Error> {
+    let (namespace, name) = match named.map(|named| {
+        named
+            .split_once('/')
+            .map_or((None, named), |(space, name)| (Some(space), name))
+    }) {
         Some((space, name)) => (space.or(namespace), Some(name)),
         None => (namespace, None),
     };
     let found = cluster::filter::plugins(connection, namespace).await?;
     let ours = found.iter().map(Plugin::of).filter(Plugin::is_ours);
-    let ours: Vec<Plugin> = ours.filter(|plugin| name.is_none_or(|name| name == plugin.name)).collect();
+    let ours: Vec<Plugin> = ours
+        .filter(|plugin| name.is_none_or(|name| name == plugin.name))
+        .collect();
     match (named, ours.is_empty()) {
         (Some(named), true) => Err(Error::input_hint(
-            format!("found no policy `{named}` on the cluster, expected one that `filter deploy` brought"),
+            format!(
+                "found no policy `{named}` on the cluster, expected one that `filter deploy` brought"
+            ),
             "`kubectl kyma-istio filter list` shows them",
         )),
         _ => Ok(ours),
@@ -45,7 +59,11 @@ pub async fn plugins(connection: &Connection, named: Option<&str>, namespace: Op
 }
 
 /// The one plugin of this name.
-pub async fn plugin(connection: &Connection, named: &str, namespace: Option<&str>) -> Result<Plugin, Error> {
+pub async fn plugin(
+    connection: &Connection,
+    named: &str,
+    namespace: Option<&str>,
+) -> Result<Plugin, Error> {
     let mut found = plugins(connection, Some(named), namespace).await?;
     match (found.len(), found.pop()) {
         (1, Some(plugin)) => Ok(plugin),
@@ -57,7 +75,10 @@ pub async fn plugin(connection: &Connection, named: &str, namespace: Option<&str
 }
 
 /// The proxies that a plugin selects.
-pub async fn proxies(connection: &Connection, plugin: &Plugin) -> Result<Vec<Selected>, ClusterError> {
+pub async fn proxies(
+    connection: &Connection,
+    plugin: &Plugin,
+) -> Result<Vec<Selected>, ClusterError> {
     // The root namespace reaches all.
     let namespace = Some(plugin.namespace.as_str()).filter(|name| *name != ISTIO_SYSTEM);
     let pods = cluster::filter::pods(connection, namespace).await?;
@@ -65,11 +86,20 @@ pub async fn proxies(connection: &Connection, plugin: &Plugin) -> Result<Vec<Sel
 }
 
 /// What each selected proxy makes of a plugin.
-pub async fn status(connection: &Connection, plugin: &Plugin) -> Result<PolicyStatus, ClusterError> {
+pub async fn status(
+    connection: &Connection,
+    plugin: &Plugin,
+) -> Result<PolicyStatus, ClusterError> {
     let config = plugin.config().unwrap_or(&Value::Null).to_string();
     let (fingerprint, problems) = match compiled(config.as_bytes()) {
         Ok(policy) => (Some(policy.fingerprint()), Vec::new()),
-        Err(problems) => (None, problems.iter().map(|problem| crate::redact::anything(&problem.to_string())).collect()),
+        Err(problems) => (
+            None,
+            problems
+                .iter()
+                .map(|problem| crate::redact::anything(&problem.to_string()))
+                .collect(),
+        ),
     };
     let wanted = fingerprint.map(|fingerprint| fingerprint.gauge());
     let proxies = proxies(connection, plugin).await?;
@@ -79,14 +109,22 @@ pub async fn status(connection: &Connection, plugin: &Plugin) -> Result<PolicySt
     });
     let asked: Vec<_> = asked.collect();
     let proxies = stream::iter(asked).buffered(AT_ONCE).collect().await;
-    let is_shadow = plugin.config().and_then(|config| config.pointer("/spec/mode")).and_then(Value::as_str) == Some("Shadow");
+    let is_shadow = plugin
+        .config()
+        .and_then(|config| config.pointer("/spec/mode"))
+        .and_then(Value::as_str)
+        == Some("Shadow");
     Ok(PolicyStatus {
         namespace: plugin.namespace.clone(),
         name: plugin.name.clone(),
         image: plugin.url().to_owned(),
         digest: plugin.digest(),
         fingerprint: fingerprint.map(|fingerprint| fingerprint.to_string()),
-        mode: if is_shadow { Mode::Shadow } else { Mode::Enforce },
+        mode: if is_shadow {
+            Mode::Shadow
+        } else {
+            Mode::Enforce
+        },
         fails_open: plugin.fails_open(),
         canary_of: plugin.canary_of().map(str::to_owned),
         has_previous: plugin.previous().is_some(),
@@ -95,7 +133,12 @@ pub async fn status(connection: &Connection, plugin: &Plugin) -> Result<PolicySt
     })
 }
 
-async fn one(connection: &Connection, plugin: &Plugin, proxy: &Selected, wanted: Option<u64>) -> State {
+async fn one(
+    connection: &Connection,
+    plugin: &Plugin,
+    proxy: &Selected,
+    wanted: Option<u64>,
+) -> State {
     if proxy.kind == ProxyKind::Waypoint {
         return State::Unknown {
             why: "it is a waypoint, which isn't supported".to_owned(),

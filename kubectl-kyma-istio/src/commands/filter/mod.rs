@@ -1,7 +1,14 @@
 //! The verbs that bring the filter into the mesh: push, inspect, deploy, and everything after.
 
+pub mod deploy;
 pub mod inspect;
+pub mod logs;
+mod looking;
 pub mod push;
+pub mod remove;
+pub mod rollback;
+mod rollout;
+pub mod status;
 
 use delivery::{Credentials, Environment, Reference};
 

@@ -29,7 +29,10 @@ pub fn run(arguments: &FilterStatus, detail: Detail) -> Result<Report, Error> {
     Ok(Report::new(arguments.output.form, Body::Policies(policies)))
 }
 
-async fn look(connection: &Connection, arguments: &FilterStatus) -> Result<Vec<crate::report::PolicyStatus>, Error> {
+async fn look(
+    connection: &Connection,
+    arguments: &FilterStatus,
+) -> Result<Vec<crate::report::PolicyStatus>, Error> {
     let namespace = arguments.connection.namespace.as_deref();
     let plugins = looking::plugins(connection, arguments.policy.as_deref(), namespace).await?;
     let mut found = Vec::new();

@@ -122,3 +122,33 @@ fn a_plugin_of_a_similar_name_is_another() {
     }
     assert_eq!(state(Some(NEW), &other), State::Missing);
 }
+
+#[test]
+fn an_old_rejection_says_nothing_of_this_update() {
+    let mut lately = look(wasm("new"), Some(OLD), 3, false);
+    // 990 seconds after 1970; the update came at 997.
+    lately.log.push(
+        "1970-01-01T00:16:30Z\terror\tenvoy wasm\twasm log: header policy refused: spec: found x"
+            .to_owned(),
+    );
+    assert_eq!(state(Some(NEW), &lately).name(), "Updating");
+    lately.log.push(
+        "1970-01-01T00:16:37Z\terror\tenvoy wasm\twasm log: header policy refused: spec: found y"
+            .to_owned(),
+    );
+    assert_eq!(state(Some(NEW), &lately).name(), "Rejected");
+}
+
+#[test]
+fn a_missing_secret_is_told_by_the_plugins_own_name() {
+    let mut deny = look(ResourceKind::DenyAll, None, 60, false);
+    deny.log.push("2026-11-21T16:19:28Z\terror\twasm\terror in converting the wasm config to local: cannot fetch Wasm module istio-system.shop~istio-translated-wasmplugin: missing image pulling secret. applying deny RBAC filter".to_owned());
+    deny.log.push("2026-11-21T16:19:29Z\terror\twasm\tcannot fetch Wasm module istio-system.shop2~istio-translated-wasmplugin: something else".to_owned());
+    let State::DenyAll { cause: Some(cause) } = state(Some(NEW), &deny) else {
+        panic!("no cause");
+    };
+    assert_eq!(
+        cause,
+        "cannot fetch Wasm module istio-system.shop~istio-translated-wasmplugin: missing image pulling secret. applying deny RBAC filter"
+    );
+}

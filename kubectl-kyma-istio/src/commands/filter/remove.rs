@@ -1,0 +1,119 @@
+//! `filter remove`: the plugin goes, and no proxy has it any more.
+
+use std::io::BufRead;
+use std::time::{Duration, Instant};
+
+use cluster::apply::{Conflicts, delete as delete_object};
+use cluster::connect::Connection;
+use cluster::guard::Mode;
+use cluster::proxy::{self, Pod};
+use mesh::filter::Plugin;
+
+use super::super::operation::Operation;
+use super::super::runtime;
+use super::super::told::told;
+use super::looking;
+use crate::cli::OnePolicy;
+use crate::error::Error;
+use crate::printer::Printer;
+use crate::report::{Body, Removed, Report};
+
+const PAUSE: Duration = Duration::from_secs(2);
+
+pub fn run(
+    arguments: &OnePolicy,
+    stdin: &mut dyn BufRead,
+    printer: &mut Printer<'_>,
+) -> Result<Report, Error> {
+    let mode = match arguments.operate.dry_run {
+        true => Mode::DryRun,
+        false => Mode::Write,
+    };
+    let removed = runtime::block_on(async {
+        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let namespace = arguments.connection.namespace.as_deref();
+        let plugin = looking::plugin(&connection, &arguments.policy, namespace).await?;
+        let proxies = looking::proxies(&connection, &plugin).await?;
+        let names: Vec<String> = proxies.iter().map(ToString::to_string).collect();
+        let mut removed = Removed {
+            policy: plugin.to_string(),
+            dry_run: arguments.operate.dry_run,
+            proxies: names,
+            left: Vec::new(),
+        };
+        if arguments.operate.dry_run {
+            return Ok(removed);
+        }
+        printer.tell(|text| removed.plan(text));
+        let operation = Operation {
+            verb: "filter remove",
+            yes: arguments.operate.yes,
+            reads_stdin: false,
+            timeout: arguments.operate.timeout,
+            conflicts: Conflicts::Refuse,
+        };
+        operation.confirm(&connection, stdin, printer)?;
+        delete(&connection, &plugin).await?;
+        removed.left = gone(&connection, &plugin, arguments.operate.timeout, printer).await?;
+        Ok(removed)
+    })?;
+    Ok(Report::new(arguments.output.form, Body::Removed(removed)))
+}
+
+/// Deletes the plugin as it stands there now.
+pub async fn delete(connection: &Connection, plugin: &Plugin) -> Result<(), Error> {
+    let live = cluster::filter::plugin(connection, &plugin.namespace, &plugin.name).await?;
+    if let Some(live) = live
+        && let Some(uid) = live.uid()
+    {
+        delete_object(connection, &live.id(), uid).await?;
+    }
+    Ok(())
+}
+
+/// Waits until no proxy has it; those that still do at the end.
+async fn gone(
+    connection: &Connection,
+    plugin: &Plugin,
+    limit: Duration,
+    printer: &mut Printer<'_>,
+) -> Result<Vec<String>, Error> {
+    told(printer, async |said| {
+        let started = Instant::now();
+        let names = plugin.resources();
+        let mut last = String::new();
+        loop {
+            let mut left = Vec::new();
+            for selected in looking::proxies(connection, plugin).await? {
+                let pod = Pod {
+                    namespace: selected.namespace.clone(),
+                    name: selected.name.clone(),
+                };
+                // A proxy that can't be asked may be ending; it is asked again.
+                let has_it = match proxy::look(connection, &pod).await {
+                    Ok(look) => look
+                        .resources
+                        .iter()
+                        .any(|resource| names.contains(&resource.name)),
+                    Err(_) => true,
+                };
+                if has_it {
+                    left.push(selected.to_string());
+                }
+            }
+            if left.is_empty() || started.elapsed() >= limit {
+                return Ok(left);
+            }
+            let line = format!(
+                "still in {} (a gateway drains its old listeners for 45 seconds)",
+                left.join(", ")
+            );
+            if line != last {
+                said.say(&line);
+                last = line;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    })
+    .await
+}
