@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Each way in which a WasmPlugin fails without a word, made for real, and the line by which `filter status` names it.
+# Each way in which a WasmPlugin fails without a word, made for real, and the line by which `filter status` names it; then the ways back.
 #
 #   KUBECONFIG=… KYMA_ISTIO=path/to/the/plugin REGISTRY=host:port e2e/silent-failures.sh
 #
 # The cluster has Istio with its ingress gateway, and a Gateway with an HTTP port on it; the registry speaks plain HTTP, lets everybody push, and is
-# reached under one address from here and from the cluster. The policy `silent` in istio-system is made and taken away again; each failure is answered by a
+# reached under one address from here and from the cluster. The policies `silent` and `silent-canary` in istio-system are made and taken away again; each failure is answered by a
 # working deploy, so that the next one starts from a proxy that runs.
 set -euo pipefail
 : "${KUBECONFIG:?names the cluster}" "${KYMA_ISTIO:?names the plugin}" "${REGISTRY:?names the registry}"
@@ -12,7 +12,12 @@ set -euo pipefail
 work=$(mktemp -d)
 name=silent
 plugin() { "$KYMA_ISTIO" filter "$@"; }
-trap 'plugin remove "istio-system/$name" --yes >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+clean_up() {
+    local one
+    for one in "$name-canary" "$name"; do plugin remove "istio-system/$one" --yes >/dev/null 2>&1 || true; done
+    rm -rf "$work"
+}
+trap clean_up EXIT
 fail() { echo "silent-failures: $*" >&2; exit 1; }
 
 cat >"$work/policy.yaml" <<Y
@@ -112,9 +117,41 @@ good
 patch '{"spec": {"match": [{"ports": [{"number": 65000}]}]}}'
 expect Missing KI-F005 1
 
-echo "8. back"
+echo "8. a deploy that no proxy can follow"
 patch '{"spec": {"match": null}}'
 good
+before=$(running)
+sed 's/203.0.113.66/203.0.113.67/' "$work/policy.yaml" >"$work/next.yaml"
+code=0
+plugin deploy -f "$work/next.yaml" --image "$broken" --skip-rehearsal --yes >"$work/out" 2>&1 || code=$?
+[[ $code == 1 ]] || fail "exit code $code, expected 1: $(cat "$work/out")"
+grep 'what was there before is back' "$work/out" || fail "nothing was brought back: $(cat "$work/out")"
 expect Running '' 0
-plugin remove "istio-system/$name" --yes
+
+echo "9. a canary sees the requests as they come"
+plugin deploy -f "$work/next.yaml" --canary --yes >"$work/out" 2>&1 || fail "$(cat "$work/out")"
+[[ $(plugin status istio-system/$name-canary -o json | jq -r '.policies[0] | .mode + " " + .canaryOf') == "Shadow $name" ]] || fail "no shadow of $name"
+priority() { kubectl -n istio-system get wasmplugin "$1" -o jsonpath='{.spec.priority}'; }
+(($(priority $name-canary) > $(priority $name))) || fail "the canary would judge what $name has rewritten"
+plugin compare "istio-system/$name"
+plugin promote "istio-system/$name" --yes >"$work/out" 2>&1 || fail "$(cat "$work/out")"
+kubectl -n istio-system get wasmplugin $name-canary >/dev/null 2>&1 && fail "the canary is still there"
+kubectl -n istio-system get wasmplugin $name -o json | jq -e '.spec.pluginConfig.spec.forwarded.deny == ["203.0.113.67/32"] and .spec.failStrategy == "FAIL_CLOSE"' >/dev/null || fail "not promoted"
+plugin rollback "istio-system/$name" --yes >"$work/out" 2>&1 || fail "$(cat "$work/out")"
+kubectl -n istio-system get wasmplugin $name -o json | jq -e '.spec.pluginConfig.spec.forwarded.deny == ["203.0.113.66/32"]' >/dev/null || fail "not rolled back"
+
+echo "10. logs raise a level and put it back"
+level() { kubectl -n istio-system exec "$(kubectl -n istio-system get pods -l istio=ingressgateway -o name | head -1)" -c istio-proxy -- pilot-agent request POST logging 2>/dev/null | sed -n 's/^ *wasm: //p'; }
+before=$(level)
+"$KYMA_ISTIO" filter logs "istio-system/$name" -f --level trace >"$work/log" 2>"$work/told" &
+logs=$!
+for ((i = 0; i < 30; i++)); do [[ $(level) == trace ]] && break; sleep 1; done
+[[ $(level) == trace ]] || fail "the level wasn't raised: $(cat "$work/told")"
+kill -INT $logs
+wait $logs || fail "logs ended with $?"
+[[ $(level) == "$before" ]] || fail "the level is $(level), expected $before"
+tail -1 "$work/told"
+
+echo "11. away"
+plugin remove "istio-system/$name" --yes 2>/dev/null
 echo "all named"

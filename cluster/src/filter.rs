@@ -24,7 +24,9 @@ pub struct PullSecret {
 
 impl std::fmt::Debug for PullSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PullSecret").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("PullSecret")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -32,9 +34,18 @@ impl std::fmt::Debug for PullSecret {
 ///
 /// # Errors
 /// The cluster fails, or forbids it.
-pub async fn plugin(connection: &Connection, namespace: &str, name: &str) -> Result<Option<Object>, ClusterError> {
+pub async fn plugin(
+    connection: &Connection,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Object>, ClusterError> {
     let kind = Kind::known("extensions.istio.io/v1alpha1", "wasmplugins", true);
-    let id = id("extensions.istio.io/v1alpha1", "WasmPlugin", namespace, name);
+    let id = id(
+        "extensions.istio.io/v1alpha1",
+        "WasmPlugin",
+        namespace,
+        name,
+    );
     get(connection, &kind, &id).await
 }
 
@@ -42,15 +53,23 @@ pub async fn plugin(connection: &Connection, namespace: &str, name: &str) -> Res
 ///
 /// # Errors
 /// The cluster fails, or forbids it.
-pub async fn pull_secret(connection: &Connection, namespace: &str, name: &str) -> Result<Option<PullSecret>, ClusterError> {
+pub async fn pull_secret(
+    connection: &Connection,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<PullSecret>, ClusterError> {
     let kind = Kind::known("v1", "secrets", true);
     let found = get(connection, &kind, &id("v1", "Secret", namespace, name)).await?;
     Ok(found.map(|secret| {
-        let typed: Result<k8s_openapi::api::core::v1::Secret, _> = serde_json::from_value(secret.into_value());
+        let typed: Result<k8s_openapi::api::core::v1::Secret, _> =
+            serde_json::from_value(secret.into_value());
         let typed = typed.unwrap_or_default();
         PullSecret {
             kind: typed.type_.unwrap_or_default(),
-            content: typed.data.and_then(|mut data| data.remove(KEY)).map(|content| content.0),
+            content: typed
+                .data
+                .and_then(|mut data| data.remove(KEY))
+                .map(|content| content.0),
         }
     }))
 }
@@ -68,18 +87,28 @@ pub async fn envoy_filters(connection: &Connection) -> Result<Vec<Object>, Clust
 ///
 /// # Errors
 /// The cluster fails, or forbids it.
-pub async fn network_policies(connection: &Connection, namespace: &str) -> Result<Vec<Object>, ClusterError> {
+pub async fn network_policies(
+    connection: &Connection,
+    namespace: &str,
+) -> Result<Vec<Object>, ClusterError> {
     let kind = Kind::known("networking.k8s.io/v1", "networkpolicies", true);
     objects(connection, &kind, Some(namespace)).await
 }
 
-async fn objects(connection: &Connection, kind: &Kind, namespace: Option<&str>) -> Result<Vec<Object>, ClusterError> {
+async fn objects(
+    connection: &Connection,
+    kind: &Kind,
+    namespace: Option<&str>,
+) -> Result<Vec<Object>, ClusterError> {
     let query = Query {
         namespace,
         ..Query::default()
     };
     let values: Vec<serde_json::Value> = list(connection, kind, query).await?;
-    Ok(values.into_iter().filter_map(|value| Object::new(value).ok()).collect())
+    Ok(values
+        .into_iter()
+        .filter_map(|value| Object::new(value).ok())
+        .collect())
 }
 
 fn id(api_version: &str, kind: &str, namespace: &str, name: &str) -> Id {
@@ -110,7 +139,10 @@ pub async fn pods(
 ///
 /// # Errors
 /// The cluster fails, or forbids it.
-pub async fn plugins(connection: &Connection, namespace: Option<&str>) -> Result<Vec<Object>, ClusterError> {
+pub async fn plugins(
+    connection: &Connection,
+    namespace: Option<&str>,
+) -> Result<Vec<Object>, ClusterError> {
     let kind = Kind::known("extensions.istio.io/v1alpha1", "wasmplugins", true);
     objects(connection, &kind, namespace).await
 }

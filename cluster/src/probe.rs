@@ -11,6 +11,7 @@ use crate::connect::Connection;
 use crate::error::first_line;
 use crate::kinds::{self, Kind};
 use crate::list::{Query, list};
+use crate::proxy::enforced;
 
 /// The name of what is never created.
 const NAME: &str = "kyma-istio-probe";
@@ -19,12 +20,15 @@ const INJECTION: [&str; 2] = ["istio-injection", "istio.io/rev"];
 
 /// Asks. Whatever goes wrong makes an answer unproved, with the reason.
 pub async fn probe(connection: &Connection) -> Probes {
-    let (invalid_policy_refused, pod_injected) =
-        tokio::join!(invalid_policy(connection), injection(connection));
+    let (invalid_policy_refused, pod_injected, filter_enforced) = tokio::join!(
+        invalid_policy(connection),
+        injection(connection),
+        enforced(connection)
+    );
     Probes {
         invalid_policy_refused,
         pod_injected,
-        ..Probes::unproved("proxies are not asked by this command")
+        filter_enforced,
     }
 }
 

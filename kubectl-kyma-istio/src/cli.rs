@@ -10,6 +10,7 @@ mod promises;
 mod uninstall;
 mod upgrade;
 mod verbs;
+mod xff;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -18,12 +19,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use connection::Connection;
 pub use delivery::{Inspect, Push};
-pub use filter::{Deploy, FilterStatus, Logs, OnePolicy, Operate};
+pub use filter::{Compare, Deploy, FilterStatus, Logs, OnePolicy, Operate};
 pub use inputs::{Inputs, Istioctl};
 pub use patch::Patch;
 pub use uninstall::Uninstall;
 pub use upgrade::Upgrade;
 pub use verbs::{Check, Diff, Explain, Install, Render, RenderForm, Status, Verify};
+
+pub use xff::{ExplainChain, Set, Show, Xff};
 
 use crate::error::EXIT_CODES;
 
@@ -70,6 +73,9 @@ pub enum Command {
     /// Header policies and the Envoy filter that enforces them.
     #[command(subcommand)]
     Filter(Filter),
+    /// Trusted proxies: who is believed about the client's address.
+    #[command(subcommand)]
+    Xff(Xff),
     /// Print the versions of the plugin and of the filter in it.
     #[command(after_help = "Example:\n  kubectl kyma-istio version -o json")]
     Version {
@@ -175,6 +181,12 @@ Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 invalid input, or the address can'
     /// Go back to the image and the policy before the last roll-out.
     #[command(after_help = filter::ROLLBACK)]
     Rollback(Box<OnePolicy>),
+    /// Compare what a policy and its canary counted, by reason.
+    #[command(after_help = filter::COMPARE)]
+    Compare(Box<Compare>),
+    /// Let the canary become the policy that runs.
+    #[command(after_help = filter::PROMOTE)]
+    Promote(Box<OnePolicy>),
     /// Take a policy away; nothing of it is left.
     #[command(after_help = filter::REMOVE)]
     Remove(Box<OnePolicy>),

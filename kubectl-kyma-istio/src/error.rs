@@ -79,7 +79,7 @@ pub enum Error {
     #[error("{what}")]
     NotConfirmed {
         /// What happened.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// What helps.
         hint: &'static str,
         /// `INVALID` where nobody can be asked, `REFUSED` where somebody said no.

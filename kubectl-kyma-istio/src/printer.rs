@@ -69,7 +69,7 @@ impl<'a> Printer<'a> {
     /// Writes one line of a log as it came, without what a terminal would take for a command.
     pub fn log_line(&mut self, line: &str) -> Result<(), Error> {
         let mut text = Text::new(false);
-        text.line(format_args!("{line}"));
+        text.line(format_args!("{}", line.replace('\t', " ")));
         self.stdout.write_all(text.text.as_bytes())?;
         Ok(self.stdout.flush()?)
     }
@@ -198,6 +198,10 @@ fn human(body: &Body, text: &mut Text) {
         Body::Removed(removed) => removed.human(text),
         Body::Policies(policies) => policies.human(text),
         Body::Logged(logged) => logged.human(text),
+        Body::TrustedProxies(shown) => shown.human(text),
+        Body::HopsSet(set) => set.human(text),
+        Body::ExplainedChain(explained) => explained.human(text),
+        Body::Comparison(comparison) => comparison.human(text),
         Body::Pushed(pushed) => pushed.human(text),
         Body::Inspected(inspection) => inspected(inspection, text),
         Body::Diff(diff) => diff.human(text),

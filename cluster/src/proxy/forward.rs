@@ -40,7 +40,9 @@ pub(super) async fn open(
         .body(Vec::new())
         .map_err(|error| about.answer(error.to_string()))?;
     let upgraded = connection.client.connect(request).await;
-    let socket = upgraded.map_err(|error| failure(connection, about, pod, error))?.into_stream();
+    let socket = upgraded
+        .map_err(|error| failure(connection, about, pod, error))?
+        .into_stream();
     let (ours, theirs) = tokio::io::duplex(BUFFER);
     tokio::spawn(pump(socket, theirs));
     Ok(ours)
@@ -83,15 +85,9 @@ where
             if !std::mem::replace(greeted, true) && bytes.len() == GREETING {
                 continue;
             }
-            match *channel {
-                DATA => {
-                    if to_us.write_all(bytes).await.is_err() {
-                        return;
-                    }
-                }
-                // Nobody listens on the port. The reader meets an end where an answer was due.
-                ERROR => return,
-                _ => {}
+            // On the other channel stands why nobody listens on the port: the reader meets an end where an answer was due.
+            if *channel == ERROR || to_us.write_all(bytes).await.is_err() {
+                return;
             }
         }
     };

@@ -12,7 +12,11 @@ use crate::error::ClusterError;
 pub struct Lines(FutureLines<Box<dyn AsyncBufRead + Unpin + Send>>);
 
 /// The last lines.
-pub(super) async fn tail(connection: &Connection, pod: &Pod, lines: u32) -> Result<Vec<String>, ClusterError> {
+pub(super) async fn tail(
+    connection: &Connection,
+    pod: &Pod,
+    lines: u32,
+) -> Result<Vec<String>, ClusterError> {
     let about = about("get", "pods/log", pod);
     let request = request(pod, &format!("tailLines={lines}"));
     let request = request.map_err(|error| about.answer(error.to_string()))?;
@@ -25,7 +29,12 @@ pub(super) async fn tail(connection: &Connection, pod: &Pod, lines: u32) -> Resu
 ///
 /// # Errors
 /// No right to read logs; a pod that isn't there.
-pub async fn follow(connection: &Connection, pod: &Pod, tail: u32, follow: bool) -> Result<Lines, ClusterError> {
+pub async fn follow(
+    connection: &Connection,
+    pod: &Pod,
+    tail: u32,
+    follow: bool,
+) -> Result<Lines, ClusterError> {
     let about = about("get", "pods/log", pod);
     let request = request(pod, &format!("tailLines={tail}&follow={follow}"));
     let request = request.map_err(|error| about.answer(error.to_string()))?;

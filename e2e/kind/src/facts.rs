@@ -42,6 +42,10 @@ pub fn facts() -> &'static Facts {
 }
 
 /// What `e2e/run.sh` sets.
-pub(crate) fn variable(name: &str) -> String {
+///
+/// # Panics
+/// It isn't set.
+#[must_use]
+pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make e2e`"))
 }

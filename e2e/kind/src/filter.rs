@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use delivery::{Credentials, Deliverable, Image, Layout, Options, Provenance, Reference};
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cluster::{kubectl, until};
 use crate::facts::{facts, variable};
 use crate::program::plugin;
-use crate::space::Space;
+use crate::space::{LABEL, Space};
 
 /// Shared by all scenarios; `e2e/run.sh` removes it in the end.
 const NAMESPACE: &str = "e2e-registry";
@@ -77,7 +76,7 @@ fn start() {
     let labels = json!({ "app": "registry" });
     let config = "version: 0.1\nstorage: {filesystem: {rootdirectory: /tmp/registry}}\nhttp: {addr: ':5000'}\n";
     let objects = json!({ "apiVersion": "v1", "kind": "List", "items": [
-        { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } },
+        { "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE, "labels": { LABEL: "registry" } } },
         { "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": { "config.yml": config } },
         { "apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {
             "type": "NodePort", "selector": labels, "ports": [{ "port": 5000 }],
@@ -205,7 +204,7 @@ fn fingerprint(spec: &Value) -> u64 {
     let policy = json!({
         "apiVersion": "policy.kyma-istio.dev/v1alpha1", "kind": "HeaderPolicy", "metadata": { "name": "e2e" }, "spec": spec,
     });
-    let file = PathBuf::from(std::env::temp_dir()).join(format!(
+    let file = std::env::temp_dir().join(format!(
         "kyma-istio-e2e-{:?}.json",
         std::thread::current().id()
     ));

@@ -16,7 +16,8 @@ pub struct Gateway<'s> {
     space: &'s Space,
     name: String,
     address: SocketAddr,
-    agent: Agent,
+    once: Agent,
+    keeping: Agent,
 }
 
 impl Space {
@@ -37,7 +38,8 @@ impl Space {
             space: self,
             name: name.to_owned(),
             address: SocketAddr::new(facts().node_address, port),
-            agent: http::agent(),
+            once: http::agent(0),
+            keeping: http::agent(1),
         }
     }
 }
@@ -109,12 +111,21 @@ impl Gateway<'_> {
             .unwrap_or_else(|error| panic!("GET {path} at gateway {}: {error}", self.name))
     }
 
-    /// GET from outside the cluster.
+    /// GET from outside the cluster, on a connection of its own: one that was open before a filter came is served without it,
+    /// until Envoy has drained it.
     ///
     /// # Errors
     /// No answer: no connection, or one that was closed.
     pub fn tried(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
-        http::get(&self.agent, self.address, path, headers).map_err(|error| error.to_string())
+        http::get(&self.once, self.address, path, headers).map_err(|error| error.to_string())
+    }
+
+    /// GET on the connection of the one before, where that is open.
+    ///
+    /// # Errors
+    /// No answer: no connection, or one that was closed.
+    pub fn tried_again(&self, path: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+        http::get(&self.keeping, self.address, path, headers).map_err(|error| error.to_string())
     }
 
     /// The address that the gateway sees us come from.

@@ -53,9 +53,10 @@ fn joined(headers: &[(String, String)], name: &str) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(","))
 }
 
-/// A client that takes any status for an answer and follows nothing.
-pub(crate) fn agent() -> Agent {
+/// A client that takes any status for an answer and follows nothing; `idle` is how many connections it keeps.
+pub(crate) fn agent(idle: usize) -> Agent {
     Agent::config_builder()
+        .max_idle_connections(idle)
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_global(Some(Duration::from_secs(10)))

@@ -5,6 +5,11 @@
 //!
 //! Not here: what is expected. That stands in the scenarios (`tests/`).
 
+#![expect(
+    clippy::print_stderr,
+    reason = "only tests use this; they show what was printed when they fail"
+)]
+
 mod app;
 mod artifacts;
 mod cluster;
@@ -18,7 +23,7 @@ mod tokens;
 
 pub use app::{App, Sidecar};
 pub use cluster::{Kubectl, kubectl, until};
-pub use facts::{Facts, facts};
+pub use facts::{Facts, facts, variable};
 pub use filter::{Plugin, Registry};
 pub use gateway::Gateway;
 pub use http::Answer;

@@ -8,7 +8,7 @@ use crate::artifacts;
 use crate::cluster::kubectl;
 
 /// Marks what may be removed at any time; `e2e/run.sh` removes what killed runs left.
-const LABEL: &str = "kyma-istio.test/e2e";
+pub(crate) const LABEL: &str = "kyma-istio.test/e2e";
 
 /// A namespace that goes when the scenario ends; if that fails, what can be known of it is kept in the artifacts first.
 #[derive(Debug)]

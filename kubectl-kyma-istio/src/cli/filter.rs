@@ -36,6 +36,16 @@ pub const REMOVE: &str = "Example:
   kubectl kyma-istio filter remove shop
 
 Exit codes: 0 no proxy has it any more, 3 cluster unreachable or forbidden, 4 timed out, 5 refused by you.";
+pub const COMPARE: &str = "Example:
+  kubectl kyma-istio filter compare shop
+
+Exit codes: 0 told, 2 there is no canary, 3 cluster unreachable or forbidden.";
+pub const PROMOTE: &str = "Example:
+  kubectl kyma-istio filter promote shop
+
+The canary's image and policy become the enforcing ones, on all proxies of the policy; then the canary goes.
+
+Exit codes: as of `deploy`; 2 also where there is no canary.";
 pub const LOGS: &str = "Examples:
   kubectl kyma-istio filter logs shop
   kubectl kyma-istio filter logs shop -f --level debug
@@ -58,6 +68,9 @@ pub struct Deploy {
     /// Don't try the pull: only the proxies reach the registry. The image must name its digest.
     #[arg(long)]
     pub skip_rehearsal: bool,
+    /// Bring it as a shadow beside the one that runs: it counts and touches nothing. `compare` and `promote` go on from there.
+    #[arg(long)]
+    pub canary: bool,
     /// Leave what was deployed as it is, also where a proxy doesn't run it.
     #[arg(long)]
     pub no_rollback: bool,
@@ -107,6 +120,17 @@ pub struct OnePolicy {
     pub policy: String,
     #[command(flatten)]
     pub operate: Operate,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// `[NAMESPACE/]NAME` of the policy that runs.
+    #[arg(value_name = "POLICY")]
+    pub policy: String,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]

@@ -31,10 +31,11 @@ mod upgrade;
 mod validate;
 mod verify;
 mod version;
+mod xff;
 
 use std::io::BufRead;
 
-use crate::cli::{Command, Filter};
+use crate::cli::{Command, Filter, Xff};
 use crate::error::Error;
 use crate::printer::Printer;
 use crate::report::Report;
@@ -76,6 +77,13 @@ pub fn run(
             filter::remove::run(&arguments, stdin, printer)
         }
         Command::Filter(Filter::Logs(arguments)) => filter::logs::run(&arguments, printer),
+        Command::Xff(Xff::Show(arguments)) => xff::show::run(&arguments),
+        Command::Xff(Xff::Set(arguments)) => xff::set::run(&arguments, stdin, printer),
+        Command::Xff(Xff::Explain(arguments)) => xff::explain::run(&arguments, stdin),
+        Command::Filter(Filter::Compare(arguments)) => filter::canary::compare(&arguments),
+        Command::Filter(Filter::Promote(arguments)) => {
+            filter::canary::promote(&arguments, stdin, printer)
+        }
         Command::Filter(Filter::Schema) => Ok(schema::run()),
         Command::Filter(Filter::Simulate(arguments)) => simulate::run(&arguments, stdin, printer),
         Command::Filter(Filter::Test(arguments)) => test::run(&arguments, printer),

@@ -46,7 +46,7 @@ impl Operation {
         }
         if !self.can_ask(printer) {
             return Err(Error::NotConfirmed {
-                what: "nobody can be asked for a yes: no terminal, or stdin is a file to read",
+                what: "nobody can be asked for a yes: no terminal, or stdin is a file to read".into(),
                 hint: "look at the plan with `--dry-run`, then run it with `--yes`",
                 code: exit::INVALID,
             });
@@ -58,7 +58,7 @@ impl Operation {
         match printer.confirm(&question, stdin) {
             true => Ok(()),
             false => Err(Error::NotConfirmed {
-                what: "you said no: nothing was written",
+                what: "you said no: nothing was written".into(),
                 hint: "`--dry-run` shows the plan with every change",
                 code: exit::REFUSED,
             }),

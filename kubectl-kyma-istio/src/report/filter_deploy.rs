@@ -31,6 +31,8 @@ pub struct Deployed {
     pub status: Option<PolicyStatus>,
     /// It didn't come to run, and what was there before was brought back: what each proxy makes of that.
     pub brought_back: Option<PolicyStatus>,
+    /// It didn't come to run, and nothing was there before: it was taken away again.
+    pub taken_away: bool,
 }
 
 impl Deployed {
@@ -57,6 +59,7 @@ impl Deployed {
             timed_out: false,
             status: None,
             brought_back: None,
+            taken_away: false,
         }
     }
 
@@ -111,10 +114,12 @@ impl Deployed {
         text.line(format_args!("{verdict}"));
         if let Some(before) = &self.brought_back {
             text.line(format_args!("what was there before is back:"));
-            match before.proxies.iter().any(|proxy| proxy.state.is_running()) {
-                true => before.proxies(text),
-                false => text.line(format_args!("  nothing: the policy was taken away again")),
-            }
+            before.proxies(text);
+        }
+        if self.taken_away {
+            text.line(format_args!(
+                "it was taken away again: nothing was there before"
+            ));
         }
     }
 }

@@ -176,9 +176,8 @@ impl Policies {
                 policy.proxies(text);
             }
         }
-        match self.policies.len() {
-            0 => text.line(format_args!("no policy is deployed")),
-            _ => {}
+        if self.policies.is_empty() {
+            text.line(format_args!("no policy is deployed"));
         }
         let codes = self
             .policies

@@ -5,6 +5,7 @@ mod chain;
 mod check;
 mod diff;
 mod explain;
+mod filter_compare;
 mod filter_deploy;
 mod filter_image;
 mod filter_logs;
@@ -22,11 +23,13 @@ mod upgrade;
 mod validation;
 mod verify;
 mod version;
+mod xff;
 
 pub use batch::Batch;
 pub use check::Checked;
 pub use diff::{Diff, ObjectDiff, Verb};
 pub use explain::{Codes, markdown};
+pub use filter_compare::Comparison;
 pub use filter_deploy::{Deployed, Removed};
 pub use filter_image::{Pushed, inspected};
 pub use filter_logs::Logged;
@@ -44,6 +47,9 @@ pub use upgrade::Upgraded;
 pub use validation::{Problem, Validated, Validation};
 pub use verify::Verified;
 pub use version::{FilterVersion, Version};
+pub use xff::{
+    ChainReading, ExplainedChain, HopsSet, TrustedProxies, XffGateway, XffPolicy, XffResource,
+};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -88,6 +94,10 @@ pub enum Body {
     Codes(Codes),
     Diff(Diff),
     Pushed(Pushed),
+    Comparison(Comparison),
+    TrustedProxies(TrustedProxies),
+    HopsSet(HopsSet),
+    ExplainedChain(ExplainedChain),
     Deployed(Box<Deployed>),
     Removed(Removed),
     Policies(Policies),
@@ -119,6 +129,8 @@ impl Report {
             Body::Verified(verified) if !verified.met => exit::NEGATIVE,
             Body::Checked(checked) if checked.errors > 0 => exit::NEGATIVE,
             Body::Inspected(inspection) if !inspection.works() => exit::NEGATIVE,
+            Body::TrustedProxies(shown) => shown.exit_code(),
+            Body::ExplainedChain(explained) => explained.exit_code(),
             Body::Deployed(deployed) => deployed.exit_code(),
             Body::Removed(removed) => removed.exit_code(),
             Body::Policies(policies) => policies.exit_code(),

@@ -222,7 +222,7 @@ impl Simulation {
 }
 
 /// Whether the number of hops alone says who is trusted.
-fn by_count(policy: &Value) -> bool {
+pub(super) fn by_count(policy: &Value) -> bool {
     let trust = policy.pointer("/spec/forwarded/trust");
     let named = |field: &str| {
         trust

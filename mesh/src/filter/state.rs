@@ -168,10 +168,12 @@ fn fetch_failure(plugin: &Plugin, look: &Look) -> Option<String> {
 /// What a line of the log says, without the time and the level before it.
 fn message(line: &str) -> String {
     const LONGEST: usize = 700;
-    let rest = match line.split_once(REFUSED) {
-        Some((_, rest)) => rest,
-        None => line.rsplit('\t').next().unwrap_or(line),
-    };
+    // Envoy's lines end in a field with the thread.
+    let mut fields = line
+        .split('\t')
+        .filter(|field| !field.starts_with("thread="));
+    let rest = fields.next_back().unwrap_or(line);
+    let rest = rest.split_once(REFUSED).map_or(rest, |(_, rest)| rest);
     let rest = rest
         .trim()
         .trim_start_matches("error in converting the wasm config to local: ");

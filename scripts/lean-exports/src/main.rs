@@ -13,7 +13,9 @@ use walrus::{ModuleConfig, RawCustomSection};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (section, rest) = match arguments.as_slice() {
-        [flag, name, text, rest @ ..] if flag == "--section" => (Some((name.as_str(), text.as_str())), rest),
+        [flag, name, text, rest @ ..] if flag == "--section" => {
+            (Some((name.as_str(), text.as_str())), rest)
+        }
         rest => (None, rest),
     };
     let [input, output, keep @ ..] = rest else {
@@ -21,7 +23,9 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let keep = keep.iter().map(String::as_str).collect();
-    match lean(Path::new(input), &keep, section).and_then(|module| replace(Path::new(output), &module)) {
+    match lean(Path::new(input), &keep, section)
+        .and_then(|module| replace(Path::new(output), &module))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("lean-exports: {problem}");
@@ -30,7 +34,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn lean(input: &Path, keep: &BTreeSet<&str>, section: Option<(&str, &str)>) -> Result<Vec<u8>, String> {
+fn lean(
+    input: &Path,
+    keep: &BTreeSet<&str>,
+    section: Option<(&str, &str)>,
+) -> Result<Vec<u8>, String> {
     let original = std::fs::read(input).map_err(|error| format!("{}: {error}", input.display()))?;
     let mut module = ModuleConfig::new()
         .generate_name_section(false)

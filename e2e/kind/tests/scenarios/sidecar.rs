@@ -13,9 +13,7 @@ fn a_sidecar_trusts_the_gateway_by_its_identity_and_no_other_pod() {
     let stranger = space.app("stranger", Sidecar::AsNamespace);
     let gateway = space.gateway("edge", 1, "shop");
     space.ready(&["shop", "stranger"]);
-    gateway.serves();
     let registry = Registry::shared();
-    space.enforce(&registry, &rewriting(&gateway));
     let at_shop = Plugin {
         name: "at-shop",
         app: "shop",
@@ -29,7 +27,10 @@ fn a_sidecar_trusts_the_gateway_by_its_identity_and_no_other_pod() {
             },
         }),
     };
+    // Before the gateway's first request: it keeps its connections, and those that are open when a filter comes do without.
     space.enforce(&registry, &at_shop);
+    gateway.serves();
+    space.enforce(&registry, &rewriting(&gateway));
 
     let answer = gateway.get(
         "/",

@@ -1,13 +1,13 @@
 //! `filter deploy`: from a policy file to a policy that every selected proxy runs, or to a reason and the state before.
 
+mod image;
+
 use std::io::BufRead;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cluster::connect::Connection;
 use cluster::guard::Mode;
 use cluster::observe::observe;
-use delivery::{Checked, Reference, Rehearsal};
-use mesh::codes::Code;
 use mesh::filter::{
     Finding, Neighbours, Plugin, Target, Wanted, Wish, config, conflicts, selected, side,
     with_position,
@@ -17,7 +17,9 @@ use mesh::observed::{Observed, ProxyKind};
 use mesh::plan::Gate;
 use serde_json::Value;
 
+use self::image::Image;
 use super::super::{input, runtime};
+use super::canary::as_canary;
 use super::looking::compiled;
 use super::rollout::{self, Rollout};
 use crate::cli::Deploy;
@@ -31,7 +33,9 @@ pub fn run(
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
     let name = input::name(&arguments.file);
-    let policy = input::one_policy(&name, &input::text(&arguments.file, stdin)?)?.document;
+    let given = input::one_policy(&name, &input::text(&arguments.file, stdin)?)?.document;
+    let canary = arguments.canary.then(|| as_canary(&given)).flatten();
+    let policy = canary.unwrap_or_else(|| given.clone());
     let target = Target::read(&policy).map_err(|problems| Error::Problems {
         what: format!("`{name}` says not where it goes"),
         problems,
@@ -47,6 +51,10 @@ pub fn run(
             arguments,
             policy: &policy,
             target: &target,
+            canary_of: arguments
+                .canary
+                .then(|| given.pointer("/metadata/name")?.as_str())
+                .flatten(),
         };
         work.deploy(stdin, printer).await
     })?;
@@ -61,13 +69,8 @@ struct Work<'a> {
     arguments: &'a Deploy,
     policy: &'a Value,
     target: &'a Target,
-}
-
-/// What is pulled, and how.
-struct Image {
-    pinned: Reference,
-    pull_secret: Option<String>,
-    rehearsal: Option<Checked>,
+    /// The policy that this one may replace, if it is a canary.
+    canary_of: Option<&'a str>,
 }
 
 impl Work<'_> {
@@ -88,8 +91,18 @@ impl Work<'_> {
                 "give the policy another `metadata.name`",
             ));
         }
+        // A canary begins with the image of the one that runs.
+        let current = match (self.canary_of, &live) {
+            (Some(of), None) => {
+                cluster::filter::plugin(self.connection, &self.target.namespace, of).await?
+            }
+            _ => None,
+        };
+        let current = current.as_ref().map(Plugin::of);
         let mut findings = self.conflicts(&observed, printer).await?;
-        let image = self.image(live.as_ref(), &mut findings).await?;
+        let image = self
+            .image(live.as_ref().or(current.as_ref()), &mut findings)
+            .await?;
         told(&findings, printer)?;
         let object = self.wanted(&observed, live.as_ref(), &image)?;
         let rollout = Rollout {
@@ -128,140 +141,13 @@ impl Work<'_> {
         let wish = Wish {
             target: self.target,
             policy: self.policy,
-            canary_of: None,
+            canary_of: self.canary_of,
         };
         let neighbours = Neighbours {
             envoy_filters: &filters,
             network_policies: &networks,
         };
         Ok(conflicts(&wish, observed, neighbours))
-    }
-
-    /// The image, pinned; the pull rehearsed with the secret that the proxies will use.
-    async fn image(
-        &self,
-        live: Option<&Plugin>,
-        findings: &mut Vec<Finding>,
-    ) -> Result<Image, Error> {
-        let arguments = self.arguments;
-        let reference = match (&arguments.image, live) {
-            (Some(image), _) => image.clone(),
-            (None, Some(live)) => live
-                .url()
-                .parse()
-                .map_err(|error: delivery::InvalidReference| Error::input(error.to_string()))?,
-            (None, None) => {
-                return Err(Error::input_hint(
-                    "found no image, and nothing is deployed whose image could stay",
-                    "`kubectl kyma-istio filter push REF` makes one; name it with `--image REF`",
-                ));
-            }
-        };
-        let in_use = live.and_then(|live| live.object.string("/spec/imagePullSecret"));
-        let pull_secret = arguments
-            .pull_secret
-            .clone()
-            .or_else(|| in_use.map(str::to_owned));
-        let pull_secret = pull_secret.filter(|name| !name.is_empty());
-        let content = match &pull_secret {
-            Some(name) => self.secret(name, findings).await?,
-            None => None,
-        };
-        if arguments.skip_rehearsal {
-            let digest = reference.digest().ok_or_else(|| {
-                Error::input_hint(
-                    format!(
-                        "found `{reference}` without a digest, which only a rehearsal could find"
-                    ),
-                    "write `@sha256:…` behind it, as `filter push` prints it",
-                )
-            })?;
-            return Ok(Image {
-                pinned: reference.pinned(digest),
-                pull_secret,
-                rehearsal: None,
-            });
-        }
-        let options = arguments.registry.options();
-        let url = reference.to_string();
-        let rehearsed = tokio::task::spawn_blocking(move || {
-            let rehearsal = Rehearsal {
-                url: &url,
-                sha256: None,
-                secret: content.as_deref(),
-                insecure: false,
-            };
-            delivery::rehearse(&rehearsal, &options)
-        });
-        let checked = rehearsed
-            .await
-            .map_err(|error| Error::input(format!("the rehearsal broke off: {error}")))?;
-        if let Some(step) = checked.failure() {
-            let hint = step.hint.clone().unwrap_or_else(|| {
-                "`filter inspect` tells more; `--skip-rehearsal` deploys where only the proxies reach the registry".to_owned()
-            });
-            findings.push(refusal(
-                Code::PullFails,
-                format!("{:?}: {}", step.name, step.found),
-                hint,
-            ));
-        }
-        let accepted = checked
-            .module
-            .as_ref()
-            .map(|module| module.policy_versions.as_deref().unwrap_or_default());
-        if let Some(versions) = accepted.filter(|versions| {
-            !versions
-                .iter()
-                .any(|version| version == policy::API_VERSION)
-        }) {
-            let said = match versions.is_empty() {
-                true => "says not which policies it accepts: it isn't this filter, or an old one"
-                    .to_owned(),
-                false => format!("accepts {}", versions.join(", ")),
-            };
-            findings.push(refusal(
-                Code::PolicyVersion,
-                format!(
-                    "the module in `{reference}` {said}; the policy is `{}`",
-                    policy::API_VERSION
-                ),
-                "push the filter of this plugin: `kubectl kyma-istio filter push REF`".to_owned(),
-            ));
-        }
-        let pinned = checked
-            .image
-            .as_ref()
-            .map_or_else(|| reference.clone(), |image| image.reference.clone());
-        Ok(Image {
-            pinned,
-            pull_secret,
-            rehearsal: Some(checked),
-        })
-    }
-
-    async fn secret(
-        &self,
-        name: &str,
-        findings: &mut Vec<Finding>,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let namespace = &self.target.namespace;
-        let problem = match cluster::filter::pull_secret(self.connection, namespace, name).await? {
-            None => format!("there is no Secret `{namespace}/{name}`"),
-            Some(secret) if secret.kind != cluster::filter::PULL_SECRET_TYPE => {
-                format!(
-                    "Secret `{namespace}/{name}` is of type `{}`, expected `{}`",
-                    secret.kind,
-                    cluster::filter::PULL_SECRET_TYPE
-                )
-            }
-            Some(secret) => return Ok(secret.content),
-        };
-        let hint = format!(
-            "create it with `kubectl create secret docker-registry {name} -n {namespace} …`"
-        );
-        findings.push(refusal(Code::PullSecret, problem, hint));
-        Ok(None)
     }
 
     /// The plugin. What stands there already, with the same image, keeps its revision: nothing is rolled out for nothing.
@@ -302,7 +188,7 @@ impl Work<'_> {
                 pull_secret: image.pull_secret.clone(),
                 config,
                 fingerprint,
-                canary_of: None,
+                canary_of: self.canary_of.map(str::to_owned),
                 previous,
             };
             wanted
@@ -335,15 +221,6 @@ pub fn now() -> String {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     since.as_millis().to_string()
-}
-
-fn refusal(code: Code, what: String, hint: String) -> Finding {
-    Finding {
-        code,
-        refuses: true,
-        what,
-        hint,
-    }
 }
 
 /// Warnings are told, refusals end it.

@@ -1,5 +1,6 @@
 //! The verbs that bring the filter into the mesh: push, inspect, deploy, and everything after.
 
+pub mod canary;
 pub mod deploy;
 pub mod inspect;
 pub mod logs;

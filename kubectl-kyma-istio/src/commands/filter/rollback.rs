@@ -28,7 +28,7 @@ pub fn run(
         let namespace = arguments.connection.namespace.as_deref();
         let plugin = looking::plugin(&connection, &arguments.policy, namespace).await?;
         let previous = plugin.previous().ok_or(Error::NotConfirmed {
-            what: "there is nothing to go back to: this is the first roll-out, or the one before was too large to be kept",
+            what: "there is nothing to go back to: this is the first roll-out, or the one before was too large to be kept".into(),
             hint: "`filter remove` takes the policy away, `filter deploy` brings another",
             code: exit::REFUSED,
         })?;

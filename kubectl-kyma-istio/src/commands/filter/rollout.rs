@@ -1,5 +1,7 @@
 //! One roll-out of a plugin: show, confirm, write, wait for each proxy's own word; and back again where that doesn't come.
 
+mod plan;
+
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
@@ -8,9 +10,9 @@ use cluster::error::ClusterError;
 use mesh::filter::{FINGERPRINT, Plugin, State};
 use mesh::object::Object;
 use mesh::observed::Observed;
-use mesh::plan::{Action, Plan, Step};
 use serde_json::{Value, json};
 
+use self::plan::plan;
 use super::super::operation::{self, Operation};
 use super::super::rehearse::{self, rehearse};
 use super::super::stop::Stop;
@@ -61,9 +63,10 @@ pub async fn run(
         timeout: rollout.operate.timeout,
         conflicts: rehearse::conflicts(rollout.operate.force_conflicts),
     };
+    let planned = plan(rollout.connection, &rollout.object, &operation).await?;
     let rehearsed = rehearse(
         rollout.connection,
-        plan(&rollout.object),
+        planned,
         operation.conflicts,
         rollout.observed,
     )
@@ -106,22 +109,13 @@ pub async fn run(
         Waited::Interrupted => return Err(ClusterError::Interrupted.into()),
         Waited::TimedOut => deployed.timed_out = true,
         Waited::Hopeless if rollout.brings_back && deployed.written => {
-            deployed.brought_back = Some(bring_back(&rollout, &operation, printer).await?);
+            let back = bring_back(&rollout, &operation, printer).await?;
+            deployed.taken_away = back.is_none();
+            deployed.brought_back = back;
         }
         Waited::Hopeless => {}
     }
     Ok(deployed)
-}
-
-fn plan(object: &Object) -> Plan {
-    Plan {
-        steps: vec![Step {
-            name: "policy",
-            title: format!("apply {}", object.id()),
-            action: Action::Apply(vec![object.clone()]),
-        }],
-        ..Plan::default()
-    }
 }
 
 /// Until every selected proxy runs it, or none of the others will.
@@ -191,14 +185,12 @@ async fn bring_back(
     rollout: &Rollout<'_>,
     operation: &Operation,
     printer: &mut Printer<'_>,
-) -> Result<PolicyStatus, Error> {
+) -> Result<Option<PolicyStatus>, Error> {
     let connection = rollout.connection;
     let Some(before) = &rollout.before else {
         printer.story("taking it away again: nothing was there before");
         super::remove::delete(connection, &Plugin::of(&rollout.object)).await?;
-        return looking::status(connection, &Plugin::of(&rollout.object))
-            .await
-            .map_err(Error::from);
+        return Ok(None);
     };
     printer.story("bringing back what was there before");
     let spec = before.pointer("/spec").cloned().unwrap_or_default();
@@ -207,14 +199,8 @@ async fn bring_back(
         spec,
         before.annotation(mesh::filter::PREVIOUS),
     )?;
-    operation::run(
-        connection,
-        &plan(&object),
-        rollout.observed,
-        operation,
-        printer,
-    )
-    .await?;
+    let planned = plan(connection, &object, operation).await?;
+    operation::run(connection, &planned, rollout.observed, operation, printer).await?;
     let (_, status) = wait(
         connection,
         &Plugin::of(&object),
@@ -222,7 +208,7 @@ async fn bring_back(
         printer,
     )
     .await?;
-    Ok(status)
+    Ok(Some(status))
 }
 
 /// The same plugin with another `spec`, as a roll-out of its own: a new revision, so that no proxy skips it.

@@ -133,10 +133,13 @@ fn an_old_rejection_says_nothing_of_this_update() {
     );
     assert_eq!(state(Some(NEW), &lately).name(), "Updating");
     lately.log.push(
-        "1970-01-01T00:16:37Z\terror\tenvoy wasm\twasm log: header policy refused: spec: found y"
+        "1970-01-01T00:16:37Z\terror\tenvoy wasm\twasm log: header policy refused: spec: found y\tthread=18"
             .to_owned(),
     );
-    assert_eq!(state(Some(NEW), &lately).name(), "Rejected");
+    let State::Rejected { cause, .. } = state(Some(NEW), &lately) else {
+        panic!("not rejected");
+    };
+    assert_eq!(cause.as_deref(), Some("spec: found y"));
 }
 
 #[test]

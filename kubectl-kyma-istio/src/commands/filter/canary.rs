@@ -1,0 +1,152 @@
+//! `filter compare` and `filter promote`: a shadow beside the policy that it may replace.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use cluster::connect::Connection;
+use cluster::guard::Mode;
+use cluster::observe::observe;
+use cluster::proxy::{self, Pod};
+use mesh::filter::Plugin;
+use serde_json::Value;
+
+use super::super::runtime;
+use super::looking;
+use super::rollout::{self, Rollout, with_spec};
+use crate::cli::{Compare, OnePolicy};
+use crate::error::{Error, exit};
+use crate::printer::Printer;
+use crate::report::{Body, Comparison, Report};
+
+/// What a canary is called.
+pub fn name(of: &str) -> String {
+    format!("{of}-canary")
+}
+
+/// The policy as its own shadow, under the canary's name.
+pub fn as_canary(policy: &Value) -> Option<Value> {
+    let mut policy = policy.clone();
+    let of = policy.pointer("/metadata/name")?.as_str()?.to_owned();
+    policy["metadata"]["name"] = name(&of).into();
+    policy["spec"]["mode"] = "Shadow".into();
+    Some(policy)
+}
+
+pub fn compare(arguments: &Compare) -> Result<Report, Error> {
+    let compared = runtime::block_on(async {
+        let connection = runtime::reader(&arguments.connection).await?;
+        let namespace = arguments.connection.namespace.as_deref();
+        let (current, canary) = pair(&connection, &arguments.policy, namespace).await?;
+        Ok(Comparison {
+            policy: current.to_string(),
+            canary: canary.to_string(),
+            current: counts(&connection, &current).await?,
+            shadow: counts(&connection, &canary).await?,
+        })
+    })?;
+    Ok(Report::new(
+        arguments.output.form,
+        Body::Comparison(compared),
+    ))
+}
+
+pub fn promote(
+    arguments: &OnePolicy,
+    stdin: &mut dyn BufRead,
+    printer: &mut Printer<'_>,
+) -> Result<Report, Error> {
+    let mode = match arguments.operate.dry_run {
+        true => Mode::DryRun,
+        false => Mode::Write,
+    };
+    let deployed = runtime::block_on(async {
+        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let namespace = arguments.connection.namespace.as_deref();
+        let (current, canary) = pair(&connection, &arguments.policy, namespace).await?;
+        let observed = observe(&connection).await?;
+        let before = current.object.pointer("/spec").map(Value::to_string);
+        let rollout = Rollout {
+            connection: &connection,
+            observed: &observed,
+            object: with_spec(
+                &current.object,
+                enforcing(&current, &canary)?,
+                before.as_deref(),
+            )?,
+            before: Some(current.object),
+            operate: arguments.operate,
+            brings_back: true,
+            reads_stdin: false,
+            verb: "filter promote",
+        };
+        let deployed = rollout::run(rollout, stdin, printer).await?;
+        if deployed.exit_code() == exit::DONE && !deployed.dry_run {
+            super::remove::delete(&connection, &canary).await?;
+            printer.story(&format!("took the canary {canary} away"));
+        }
+        Ok(deployed)
+    })?;
+    Ok(Report::new(
+        arguments.output.form,
+        Body::Deployed(Box::new(deployed)),
+    ))
+}
+
+/// Image and configuration of the canary, with everything else as it is: selector, phase, strategy.
+fn enforcing(current: &Plugin, canary: &Plugin) -> Result<Value, Error> {
+    let broken = || Error::input(format!("`{canary}` is no plugin of ours any more"));
+    let mut spec = current
+        .object
+        .pointer("/spec")
+        .cloned()
+        .ok_or_else(broken)?;
+    for field in ["url", "pluginConfig", "imagePullSecret"] {
+        if let Some(value) = canary.object.pointer(&format!("/spec/{field}")) {
+            spec[field] = value.clone();
+        }
+    }
+    let policy = spec
+        .pointer_mut("/pluginConfig/spec")
+        .and_then(Value::as_object_mut);
+    policy.ok_or_else(broken)?.remove("mode");
+    Ok(spec)
+}
+
+async fn pair(
+    connection: &Connection,
+    named: &str,
+    namespace: Option<&str>,
+) -> Result<(Plugin, Plugin), Error> {
+    let current = looking::plugin(connection, named, namespace).await?;
+    let all = looking::plugins(connection, None, Some(&current.namespace)).await?;
+    let canary = all
+        .into_iter()
+        .find(|plugin| plugin.canary_of() == Some(&current.name));
+    canary.map(|canary| (current, canary)).ok_or_else(|| {
+        Error::input_hint(
+            format!("found no canary of `{named}`"),
+            "`kubectl kyma-istio filter deploy --canary -f FILE` brings one",
+        )
+    })
+}
+
+/// What a policy counted, by what and why, in all proxies together.
+async fn counts(connection: &Connection, plugin: &Plugin) -> Result<BTreeMap<String, u64>, Error> {
+    let prefixes = plugin.metrics();
+    let mut counts = BTreeMap::new();
+    for proxy in looking::proxies(connection, plugin).await? {
+        let pod = Pod {
+            namespace: proxy.namespace,
+            name: proxy.name,
+        };
+        for (name, value) in proxy::look(connection, &pod).await?.counters {
+            let rest = prefixes
+                .iter()
+                .find_map(|prefix| name.strip_prefix(prefix.as_str()));
+            if let Some(rest) = rest {
+                *counts.entry(rest.to_owned()).or_default() += value;
+            }
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,153 @@
+//! The image of a roll-out: which, by which digest, and whether proxies would get it.
+
+use delivery::{Checked, Reference, Rehearsal};
+use mesh::codes::Code;
+use mesh::filter::{Finding, Plugin};
+
+use super::Work;
+use crate::error::Error;
+
+/// What is pulled, and how.
+pub(super) struct Image {
+    pub pinned: Reference,
+    pub pull_secret: Option<String>,
+    pub rehearsal: Option<Checked>,
+}
+
+impl Work<'_> {
+    /// The image, pinned; the pull rehearsed with the secret that the proxies will use.
+    pub(super) async fn image(
+        &self,
+        live: Option<&Plugin>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Image, Error> {
+        let arguments = self.arguments;
+        let reference = match (&arguments.image, live) {
+            (Some(image), _) => image.clone(),
+            (None, Some(live)) => live
+                .url()
+                .parse()
+                .map_err(|error: delivery::InvalidReference| Error::input(error.to_string()))?,
+            (None, None) => {
+                return Err(Error::input_hint(
+                    "found no image, and nothing is deployed whose image could stay",
+                    "`kubectl kyma-istio filter push REF` makes one; name it with `--image REF`",
+                ));
+            }
+        };
+        let in_use = live.and_then(|live| live.object.string("/spec/imagePullSecret"));
+        let pull_secret = arguments
+            .pull_secret
+            .clone()
+            .or_else(|| in_use.map(str::to_owned));
+        let pull_secret = pull_secret.filter(|name| !name.is_empty());
+        let content = match &pull_secret {
+            Some(name) => self.secret(name, findings).await?,
+            None => None,
+        };
+        if arguments.skip_rehearsal {
+            let digest = reference.digest().ok_or_else(|| {
+                Error::input_hint(
+                    format!(
+                        "found `{reference}` without a digest, which only a rehearsal could find"
+                    ),
+                    "write `@sha256:…` behind it, as `filter push` prints it",
+                )
+            })?;
+            return Ok(Image {
+                pinned: reference.pinned(digest),
+                pull_secret,
+                rehearsal: None,
+            });
+        }
+        let options = arguments.registry.options();
+        let url = reference.to_string();
+        let rehearsed = tokio::task::spawn_blocking(move || {
+            let rehearsal = Rehearsal {
+                url: &url,
+                sha256: None,
+                secret: content.as_deref(),
+                insecure: false,
+            };
+            delivery::rehearse(&rehearsal, &options)
+        });
+        let checked = rehearsed
+            .await
+            .map_err(|error| Error::input(format!("the rehearsal broke off: {error}")))?;
+        if let Some(step) = checked.failure() {
+            let hint = step.hint.clone().unwrap_or_else(|| {
+                "`filter inspect` tells more; `--skip-rehearsal` deploys where only the proxies reach the registry".to_owned()
+            });
+            findings.push(refusal(
+                Code::PullFails,
+                format!("{:?}: {}", step.name, step.found),
+                hint,
+            ));
+        }
+        let accepted = checked
+            .module
+            .as_ref()
+            .map(|module| module.policy_versions.as_deref().unwrap_or_default());
+        if let Some(versions) = accepted.filter(|versions| {
+            !versions
+                .iter()
+                .any(|version| version == policy::API_VERSION)
+        }) {
+            let said = match versions.is_empty() {
+                true => "says not which policies it accepts: it isn't this filter, or an old one"
+                    .to_owned(),
+                false => format!("accepts {}", versions.join(", ")),
+            };
+            findings.push(refusal(
+                Code::PolicyVersion,
+                format!(
+                    "the module in `{reference}` {said}; the policy is `{}`",
+                    policy::API_VERSION
+                ),
+                "push the filter of this plugin: `kubectl kyma-istio filter push REF`".to_owned(),
+            ));
+        }
+        let pinned = checked
+            .image
+            .as_ref()
+            .map_or_else(|| reference.clone(), |image| image.reference.clone());
+        Ok(Image {
+            pinned,
+            pull_secret,
+            rehearsal: Some(checked),
+        })
+    }
+
+    async fn secret(
+        &self,
+        name: &str,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let namespace = &self.target.namespace;
+        let problem = match cluster::filter::pull_secret(self.connection, namespace, name).await? {
+            None => format!("there is no Secret `{namespace}/{name}`"),
+            Some(secret) if secret.kind != cluster::filter::PULL_SECRET_TYPE => {
+                format!(
+                    "Secret `{namespace}/{name}` is of type `{}`, expected `{}`",
+                    secret.kind,
+                    cluster::filter::PULL_SECRET_TYPE
+                )
+            }
+            Some(secret) => return Ok(secret.content),
+        };
+        let hint = format!(
+            "create it with `kubectl create secret docker-registry {name} -n {namespace} …`"
+        );
+        findings.push(refusal(Code::PullSecret, problem, hint));
+        Ok(None)
+    }
+}
+
+fn refusal(code: Code, what: String, hint: String) -> Finding {
+    Finding {
+        code,
+        refuses: true,
+        what,
+        hint,
+    }
+}

@@ -1,0 +1,5 @@
+//! `xff`: who is believed about the client's address, and where that is said.
+
+pub mod explain;
+pub mod set;
+pub mod show;

@@ -1,0 +1,127 @@
+//! The built plugin in an environment that knows nothing, and a registry.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub struct Answer {
+    pub code: u8,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+pub struct Plugin {
+    command: Command,
+    _home: TempDir,
+}
+
+/// The built plugin with these arguments; nothing else is known to it.
+pub fn plugin(arguments: &[&str]) -> Plugin {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kyma_istio"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("HOME", home.path())
+        .stdin(Stdio::null());
+    Plugin {
+        command,
+        _home: home,
+    }
+}
+
+impl Plugin {
+    pub fn within(mut self, folder: &TempDir) -> Self {
+        self.command.current_dir(folder.path());
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &Path) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn run(mut self) -> Answer {
+        let output = self.command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Answer {
+            code: u8::try_from(output.status.code().unwrap()).unwrap(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// A folder with `policy.yaml`; its first three lines are the head.
+pub fn policy(spec: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "apiVersion: policy.kyma-istio.dev/v1alpha1\nkind: HeaderPolicy\nmetadata: {{name: shop}}\n{spec}\n"
+    );
+    std::fs::write(folder.path().join("policy.yaml"), text).unwrap();
+    folder
+}
+
+/// Debian's docker-registry on a free loopback port, open to everybody or to user `u` with password `p`.
+pub struct Registry {
+    child: Child,
+    pub host: String,
+    _folder: TempDir,
+}
+
+/// bcrypt of `p`.
+const HASH: &str = "$2b$04$zWCp6bXgqiPkOC7a1T6bNOhNkgZlZnrI0mAn7aKeoXKIl/crgcYVa";
+
+impl Registry {
+    pub fn start(with_password: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("htpasswd"), format!("u:{HASH}\n")).unwrap();
+        let auth = match with_password {
+            true => format!(
+                "auth:\n  htpasswd: {{realm: \"http://registry.example/\", path: {}}}\n",
+                path("htpasswd")
+            ),
+            false => String::new(),
+        };
+        let config = format!(
+            "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n{auth}http:\n  addr: 127.0.0.1:{port}\n",
+            path("storage")
+        );
+        std::fs::write(path("config.yml"), config).unwrap();
+        let mut child = Command::new("docker-registry")
+            .args(["serve", &path("config.yml")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("docker-registry: {error}: install Debian's package `docker-registry`")
+            });
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "docker-registry doesn't listen");
+            assert!(child.try_wait().unwrap().is_none(), "docker-registry ended");
+            std::thread::yield_now();
+        }
+        Self {
+            child,
+            host: format!("127.0.0.1:{port}"),
+            _folder: folder,
+        }
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
