@@ -26,7 +26,7 @@ impl Space {
     #[track_caller]
     #[must_use]
     pub fn gateway(&self, name: &str, trusted_proxies: u8, backend: &str) -> Gateway<'_> {
-        self.apply(&objects(name, trusted_proxies, backend));
+        self.apply(&objects(self.name(), name, trusted_proxies, backend));
         let service = kubectl(["get", "service", name, "--output=json"])
             .within(self.name())
             .json();
@@ -44,8 +44,10 @@ impl Space {
     }
 }
 
-fn objects(name: &str, trusted_proxies: u8, backend: &str) -> Value {
-    let labels = json!({ "app": name, "sidecar.istio.io/inject": "true" });
+fn objects(namespace: &str, name: &str, trusted_proxies: u8, backend: &str) -> Value {
+    // A Gateway takes the pods of all namespaces that have its labels: they must be nobody else's.
+    let own = format!("{namespace}-{name}");
+    let labels = json!({ "app": name, "istio": own, "sidecar.istio.io/inject": "true" });
     let config = json!({ "gatewayTopology": { "numTrustedProxies": trusted_proxies } });
     json!({ "apiVersion": "v1", "kind": "List", "items": [
         { "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": name } },
@@ -70,7 +72,7 @@ fn objects(name: &str, trusted_proxies: u8, backend: &str) -> Value {
             },
         } },
         { "apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": { "name": name }, "spec": {
-            "selector": { "app": name },
+            "selector": { "istio": own },
             "servers": [{ "port": { "number": 8080, "name": "http", "protocol": "HTTP" }, "hosts": ["./*"] }],
         } },
         { "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": { "name": name }, "spec": {

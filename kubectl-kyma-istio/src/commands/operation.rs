@@ -46,7 +46,8 @@ impl Operation {
         }
         if !self.can_ask(printer) {
             return Err(Error::NotConfirmed {
-                what: "nobody can be asked for a yes: no terminal, or stdin is a file to read".into(),
+                what: "nobody can be asked for a yes: no terminal, or stdin is a file to read"
+                    .into(),
                 hint: "look at the plan with `--dry-run`, then run it with `--yes`",
                 code: exit::INVALID,
             });
