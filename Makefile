@@ -1,4 +1,4 @@
-# `make` lists what there is. CI runs `make lint test` (.ci/run).
+# `make` lists what there is. CI runs `make lint test e2e` (.ci/run).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -25,7 +25,7 @@ shell_scripts := $(wildcard scripts/*.sh lab/*/*.sh fuzz/*.sh e2e/*.sh) .ci/run
 .PHONY: help
 help: ## What you are reading
 	@echo "make TARGET, with one of:"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  /'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  /'
 
 .PHONY: demo
 demo: wasm ## Build the filter and the plugin, and show requests accepted and refused
@@ -59,6 +59,15 @@ go-tools:
 .PHONY: e2e-up
 e2e-up: ## The kind cluster of the end-to-end tests; its kubeconfig is the last line (KYMA_E2E_IMAGES=official: nothing is built; as root)
 	@e2e/up.sh
+
+.PHONY: e2e
+e2e: e2e-check wasm ## Real requests through real gateways and sidecars: kind, Istio by our plugin, the filter (KUBECONFIG= and KYMA_E2E_CLUSTER= for a cluster of your own)
+	@e2e/run.sh
+
+# What can't work is told before anything is built.
+.PHONY: e2e-check
+e2e-check:
+	@[[ -n "$${KUBECONFIG-}" ]] || e2e/up.sh --check
 
 .PHONY: e2e-down
 e2e-down: ## Remove it (KEEP=1 leaves it)
@@ -110,6 +119,10 @@ costs: wasm ## Fuel, bytes and host calls under wasmtime
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZ_SECONDS (10)
 	fuzz/run.sh $(FUZZ_SECONDS)
+
+.PHONY: image
+image: wasm ## Image of the plugin and istioctl, for the Job `istio-kyma-patch`; IMAGE= names it (needs a Docker engine)
+	@scripts/image.sh
 
 .PHONY: install
 install: wasm ## Install the plugin to PREFIX/bin (~/.local/bin)

@@ -23,6 +23,13 @@ for tool in kubectl jq openssl cargo; do
 done
 [[ -f "$KYMA_ISTIO_WASM" ]] || die "no filter at $KYMA_ISTIO_WASM" "make wasm"
 
+# Ours, unless somebody brings another. First, because a machine that can't have one is told so before anything is built.
+own=${KUBECONFIG-}
+KUBECONFIG=${own:-$(e2e/up.sh)}
+export KUBECONFIG
+export KYMA_E2E_CLUSTER=${KYMA_E2E_CLUSTER:-$(dirname "$KUBECONFIG")/cluster.json}
+[[ -f "$KYMA_E2E_CLUSTER" ]] || die "no $KYMA_E2E_CLUSTER, which says what a kubeconfig doesn't" "e2e/README.md, \"Your own cluster\""
+
 # What the plugin is, what it renders with, and an image of both.
 if [[ -z "${KYMA_ISTIO-}" ]]; then
     cargo build -q -p kubectl-kyma-istio
@@ -30,13 +37,6 @@ if [[ -z "${KYMA_ISTIO-}" ]]; then
 fi
 ISTIOCTL=${ISTIOCTL:-$(tools istio)/istioctl}
 export KYMA_ISTIO ISTIOCTL
-
-# Ours, unless somebody brings another.
-own=${KUBECONFIG-}
-KUBECONFIG=${own:-$(e2e/up.sh)}
-export KUBECONFIG
-export KYMA_E2E_CLUSTER=${KYMA_E2E_CLUSTER:-$(dirname "$KUBECONFIG")/cluster.json}
-[[ -f "$KYMA_E2E_CLUSTER" ]] || die "no $KYMA_E2E_CLUSTER, which says what a kubeconfig doesn't" "e2e/README.md, \"Your own cluster\""
 
 fact() { jq -re ".$1" "$KYMA_E2E_CLUSTER"; }
 
@@ -65,6 +65,8 @@ finish() {
 sweep --timeout=180s
 trap finish EXIT
 
+KYMA_E2E_OLDER_ISTIOCTL=${KYMA_E2E_OLDER_ISTIOCTL:-$(older=$(fact older_tag); tools "istio@${older%-distroless}")/istioctl}
+export KYMA_E2E_OLDER_ISTIOCTL
 "$KYMA_ISTIO" install --profile evaluation --filename "$(fact overlay)" --hub "$(fact hub)" --tag "$(fact tag)" --yes >&2
 say "Istio is installed"
 built=$(cargo test -q -p e2e-kind --no-run --message-format=json)
@@ -83,6 +85,8 @@ run scenarios 3 "$@" || failed+=(scenarios)
 say "scenarios with namespaces of their own: done"
 run mesh_wide 1 "$@" || failed+=(mesh_wide)
 say "scenarios that change the mesh: done"
+run lifecycle 1 "$@" || failed+=(lifecycle)
+say "scenarios of Istio's coming and going: done"
 
 # What wants more than this cluster has: told and counted.
 if [[ "$(jq -r '.network_policy // false' "$KYMA_E2E_CLUSTER")" == true ]]; then

@@ -4,6 +4,7 @@
 # tests need besides (hub, tags, images, the overlay for `install`) is in cluster.json beside that.
 #
 #   e2e/up.sh                               everything from package registries; what is missing is built, 20 minutes the first time
+#   e2e/up.sh --check                       only whether this machine can have one
 #   KYMA_E2E_IMAGES=official e2e/up.sh      the node image that kind pins, and Istio's official images: needs the internet
 #
 # Everything is kept in ${XDG_CACHE_HOME:-~/.cache}/kyma-istio under the hash of its pins. e2e/down.sh undoes it.
@@ -18,6 +19,10 @@ done
 way=${KYMA_E2E_IMAGES:-built}
 [[ "$way" == built || "$way" == official ]] || die "KYMA_E2E_IMAGES is \`$way\`, expected \`built\` or \`official\`"
 check_machine "$way"
+if [[ "${1-}" == --check ]]; then
+    find_engine || may_start_engine
+    exit
+fi
 mkdir -p "$state"
 exec 9>"$state/lock"
 flock 9

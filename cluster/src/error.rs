@@ -196,6 +196,11 @@ impl ClusterError {
                 left.as_secs()
             )),
             Self::WroteInDryRun(_) => Some("nothing was written; please report this".to_owned()),
+            Self::GaveUp { cause, .. } if cause.contains("failed calling webhook") => Some(
+                "the webhook's server doesn't answer; of Istio's, look at istiod: `kubectl get pods -n istio-system -l app=istiod`; \
+                 then running it again continues"
+                    .to_owned(),
+            ),
             Self::GaveUp { .. } => Some("running it again continues".to_owned()),
             Self::Rejected { .. } | Self::Absent { .. } | Self::Answer { .. } | Self::Interrupted => None,
         }

@@ -46,13 +46,17 @@ pub struct Pod {
 pub async fn look(connection: &Connection, pod: &Pod) -> Result<Look, ClusterError> {
     let mut admin = Admin::open(connection, pod, ADMIN, true).await?;
     let (dump, now) = admin.get("/config_dump?resource=ecds_filters").await?;
-    let (stats, _) = admin.get("/stats?filter=wasmcustom.kyma_istio").await?;
+    // A regular expression; `|` is encoded.
+    let (stats, _) = admin
+        .get("/stats?filter=wasmcustom.kyma_istio%7C_draining")
+        .await?;
     let dump: Value = serde_json::from_str(&dump).unwrap_or_default();
     let (gauges, counters) = Look::metrics(&stats);
     let mut look = Look {
         resources: Look::resources(&dump),
         gauges,
         counters,
+        is_draining: Look::is_draining(&stats),
         now,
         ..Look::default()
     };

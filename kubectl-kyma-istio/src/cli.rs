@@ -26,7 +26,7 @@ pub use uninstall::Uninstall;
 pub use upgrade::Upgrade;
 pub use verbs::{Check, Diff, Explain, Install, Render, RenderForm, Status, Verify};
 
-pub use xff::{ExplainChain, Set, Show, Xff};
+pub use xff::{ExplainChain, Probe, Set, Show, Xff};
 
 use crate::error::EXIT_CODES;
 

@@ -200,6 +200,7 @@ fn human(body: &Body, text: &mut Text) {
         Body::Logged(logged) => logged.human(text),
         Body::TrustedProxies(shown) => shown.human(text),
         Body::HopsSet(set) => set.human(text),
+        Body::Probed(probed) => probed.human(text),
         Body::ExplainedChain(explained) => explained.human(text),
         Body::Comparison(comparison) => comparison.human(text),
         Body::Pushed(pushed) => pushed.human(text),

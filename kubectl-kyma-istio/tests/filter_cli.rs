@@ -1,5 +1,5 @@
 //! The verbs of delivery as their user runs them, with Debian's docker-registry and without a cluster. What needs proxies is in
-//! e2e/silent-failures.sh.
+//! e2e/kind/tests/delivery.
 
 #[path = "filter_cli/images.rs"]
 mod images;
@@ -88,6 +88,7 @@ fn a_cluster_that_is_not_there_is_told_by_every_verb() {
         &["filter", "logs", "shop"],
         &["xff", "show"],
         &["xff", "set", "1"],
+        &["xff", "probe"],
     ] {
         let arguments = [arguments, &["--server", NOWHERE]].concat();
         let answer = plugin(&arguments).within(&folder).run();
@@ -173,5 +174,14 @@ fn help_of_each_verb_has_an_example_and_its_exit_codes() {
                 help.stdout
             );
         }
+    }
+    for verb in ["show", "set", "explain", "probe"] {
+        let help = plugin(&["xff", verb, "--help"]).run();
+        let example = format!("  kubectl kyma-istio xff {verb}");
+        assert!(
+            help.stdout.contains(&example) && help.stdout.contains("Exit codes:"),
+            "{verb}: {}",
+            help.stdout
+        );
     }
 }

@@ -17,12 +17,32 @@ find_engine() {
 }
 
 need_engine() {
-    command -v docker >/dev/null || die "no \`docker\` in PATH, the cluster's node is a container" "Debian: apt-get install --no-install-recommends docker.io"
     find_engine && return
-    [[ $(id -u) == 0 ]] || die "no Docker engine answers, and only root can start one" "start Docker, or run as root"
-    command -v dockerd >/dev/null || die "no Docker engine answers, and there is no \`dockerd\` to start" "Debian: apt-get install --no-install-recommends docker.io containerd runc iptables"
-    command -v iptables >/dev/null || die "dockerd needs \`iptables\`, which is not in PATH"
+    may_start_engine
     start_engine
+}
+
+# A root inside a container may lack what an engine is made of: told by name, and before anything is built.
+may_start_engine() {
+    local why problem="no Docker engine answers, and this root can't start one"
+    local packages="Debian: apt-get install --no-install-recommends docker.io containerd runc iptables"
+    local hint="run on a machine or in a privileged container, or where a Docker engine answers"
+    command -v docker >/dev/null || die "no \`docker\` in PATH, the cluster's node is a container" "$packages"
+    [[ $(id -u) == 0 ]] || die "no Docker engine answers, and only root can start one" "start Docker, or run as root"
+    command -v dockerd >/dev/null || die "no Docker engine answers, and there is no \`dockerd\` to start" "$packages"
+    command -v iptables >/dev/null || die "dockerd needs \`iptables\`, which is not in PATH" "$packages"
+    why=$(unshare --mount true 2>&1) || die "$problem: it may not mount: $why" "$hint"
+    why=$(iptables -w -t nat -n -L POSTROUTING 2>&1 >/dev/null) || die "$problem: it may not change the firewall: ${why%%$'\n'*}" "$hint"
+    why=$(may_make_cgroups 2>&1) || die "$problem: it may not make cgroups: $why" "$hint"
+}
+
+# In each hierarchy that matters, or the only one of version 2.
+may_make_cgroups() {
+    local hierarchy hierarchies=(/sys/fs/cgroup/{devices,memory,pids})
+    [[ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]] || hierarchies=(/sys/fs/cgroup)
+    for hierarchy in "${hierarchies[@]}"; do
+        mkdir "$hierarchy/kyma-istio-probe" && rmdir "$hierarchy/kyma-istio-probe" || return 1
+    done
 }
 
 start_engine() {

@@ -13,6 +13,8 @@ pub struct Facts {
     pub hub: String,
     /// Their tag, which says the Istio version.
     pub tag: String,
+    /// The tag of the version before.
+    pub older_tag: String,
     /// What is laid over the profile there.
     pub overlay: String,
     /// Where NodePorts answer.

@@ -26,27 +26,42 @@ impl Space {
     #[track_caller]
     #[must_use]
     pub fn gateway(&self, name: &str, trusted_proxies: u8, backend: &str) -> Gateway<'_> {
-        self.apply(&objects(self.name(), name, trusted_proxies, backend));
+        // A Gateway takes the pods of all namespaces that have its labels: they must be nobody else's.
+        let own = format!("{}-{name}", self.name());
+        self.apply(&objects(name, trusted_proxies, &own));
+        self.apply(&route(name, &own, 8080, backend));
         let service = kubectl(["get", "service", name, "--output=json"])
             .within(self.name())
             .json();
-        let port = service["spec"]["ports"][0]["nodePort"]
-            .as_u64()
-            .and_then(|port| u16::try_from(port).ok())
-            .expect("a NodePort");
-        Gateway {
-            space: self,
-            name: name.to_owned(),
-            address: SocketAddr::new(facts().node_address, port),
-            once: http::agent(0),
-            keeping: http::agent(1),
-        }
+        Gateway::at(self, name, &service["spec"]["ports"][0]["nodePort"])
     }
 }
 
-fn objects(namespace: &str, name: &str, trusted_proxies: u8, backend: &str) -> Value {
-    // A Gateway takes the pods of all namespaces that have its labels: they must be nobody else's.
-    let own = format!("{namespace}-{name}");
+/// Istio's own, which everybody shares.
+const INGRESS: &str = "istio-ingressgateway";
+
+impl Space {
+    /// The ingress gateway of the installation, routing everything to the Service `backend` of this namespace.
+    ///
+    /// # Panics
+    /// It isn't installed, or has no NodePort.
+    #[track_caller]
+    #[must_use]
+    pub fn ingress(&self, backend: &str) -> Gateway<'_> {
+        self.apply(&route(backend, "ingressgateway", 80, backend));
+        let service = kubectl(["get", "service", INGRESS, "--output=json"])
+            .within("istio-system")
+            .json();
+        let ports = service["spec"]["ports"].as_array().expect("its ports");
+        let http = ports
+            .iter()
+            .find(|port| port["port"] == 80)
+            .expect("port 80");
+        Gateway::at(self, INGRESS, &http["nodePort"])
+    }
+}
+
+fn objects(name: &str, trusted_proxies: u8, own: &str) -> Value {
     let labels = json!({ "app": name, "istio": own, "sidecar.istio.io/inject": "true" });
     let config = json!({ "gatewayTopology": { "numTrustedProxies": trusted_proxies } });
     json!({ "apiVersion": "v1", "kind": "List", "items": [
@@ -65,15 +80,20 @@ fn objects(namespace: &str, name: &str, trusted_proxies: u8, backend: &str) -> V
                 "spec": {
                     "serviceAccountName": name,
                     "terminationGracePeriodSeconds": 0,
-                    // Without the policy, `auto` counts as `latest` and the image, once injected, is pulled every time. One such
-                    // pull that fails makes kubelet doubt the preloaded image for every other pod, too.
+                    // Without the policy, `auto` counts as `latest`, and the image, once injected, is pulled every time.
                     "containers": [{ "name": "istio-proxy", "image": "auto", "imagePullPolicy": "IfNotPresent" }],
                 },
             },
         } },
+    ] })
+}
+
+/// Everything that comes to this port of the gateways with this label `istio` goes to a Service.
+fn route(name: &str, gateways: &str, port: u16, backend: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "List", "items": [
         { "apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": { "name": name }, "spec": {
-            "selector": { "istio": own },
-            "servers": [{ "port": { "number": 8080, "name": "http", "protocol": "HTTP" }, "hosts": ["./*"] }],
+            "selector": { "istio": gateways },
+            "servers": [{ "port": { "number": port, "name": "http", "protocol": "HTTP" }, "hosts": ["./*"] }],
         } },
         { "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": { "name": name }, "spec": {
             "hosts": ["*"], "gateways": [name],
@@ -82,7 +102,21 @@ fn objects(namespace: &str, name: &str, trusted_proxies: u8, backend: &str) -> V
     ] })
 }
 
-impl Gateway<'_> {
+impl<'s> Gateway<'s> {
+    fn at(space: &'s Space, name: &str, port: &Value) -> Self {
+        let port = port
+            .as_u64()
+            .and_then(|port| u16::try_from(port).ok())
+            .expect("a NodePort");
+        Self {
+            space,
+            name: name.to_owned(),
+            address: SocketAddr::new(facts().node_address, port),
+            once: http::agent(0),
+            keeping: http::agent(1),
+        }
+    }
+
     /// Its name, which is the value of its pods' label `app` and its service account.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -93,6 +127,12 @@ impl Gateway<'_> {
     #[track_caller]
     pub fn serves(&self) {
         self.space.ready(&[&self.name]);
+        self.answers();
+    }
+
+    /// Waits for the app behind it and the route.
+    #[track_caller]
+    pub fn answers(&self) {
         until("an answer of the app through the gateway", || {
             match self.tried("/", &[]) {
                 Ok(answer) if answer.status == 200 => Ok(()),

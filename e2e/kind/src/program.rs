@@ -23,8 +23,13 @@ pub struct Ran {
 /// It can't be started.
 #[must_use]
 pub fn plugin(arguments: &[&str]) -> Ran {
+    run(arguments, &[])
+}
+
+fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     let output = Command::new(variable("KYMA_ISTIO"))
         .args(arguments)
+        .envs(environment.iter().copied())
         .env("NO_COLOR", "1")
         .output()
         .expect("a plugin that starts");
@@ -39,11 +44,21 @@ pub fn plugin(arguments: &[&str]) -> Ran {
 /// `install` with this cluster's images, and more arguments.
 #[must_use]
 pub fn install(arguments: &[&str]) -> Ran {
+    plugin(&with_images(arguments))
+}
+
+/// The same, ended behind this step, as if it were killed there.
+#[must_use]
+pub fn install_killed_behind(step: &str, arguments: &[&str]) -> Ran {
+    run(&with_images(arguments), &[("KYMA_ISTIO_ABORT_AFTER", step)])
+}
+
+fn with_images<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     let facts = facts();
-    let mut all = vec!["install", "--filename", &facts.overlay];
+    let mut all = vec!["install", "--filename", facts.overlay.as_str()];
     all.extend(["--hub", &facts.hub, "--tag", &facts.tag]);
     all.extend(arguments);
-    plugin(&all)
+    all
 }
 
 impl Ran {

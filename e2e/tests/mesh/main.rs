@@ -11,6 +11,7 @@
 
 mod criteria;
 mod dry_run;
+mod faults;
 mod foreign;
 mod installation;
 mod killed;

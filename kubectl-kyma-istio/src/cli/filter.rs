@@ -37,7 +37,9 @@ pub const REMOVE: &str = "Example:
 
 Exit codes: 0 no proxy has it any more, 3 cluster unreachable or forbidden, 4 timed out, 5 refused by you.";
 pub const COMPARE: &str = "Example:
-  kubectl kyma-istio filter compare shop
+  kubectl kyma-istio filter compare shop --for 1m
+
+Proxies count on through edits of a policy, and a canary counts from its own start: only `--for` puts the same requests on both sides. Requests that were let through are counted every five seconds.
 
 Exit codes: 0 told, 2 there is no canary, 3 cluster unreachable or forbidden.";
 pub const PROMOTE: &str = "Example:
@@ -131,6 +133,9 @@ pub struct Compare {
     /// `[NAMESPACE/]NAME` of the policy that runs.
     #[arg(value_name = "POLICY")]
     pub policy: String,
+    /// Count what comes within this time [default: all that was counted so far].
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub span: Option<Duration>,
     #[command(flatten)]
     pub output: Output,
     #[command(flatten)]

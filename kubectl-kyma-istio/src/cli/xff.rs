@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::connection::Connection;
+use super::connection::{Connection, duration};
 use super::{Operate, Output};
 
 /// Who the gateway believes about the client's address.
@@ -20,6 +21,9 @@ pub enum Xff {
     /// Explain a chain, element by element: whom Envoy takes for the client, and whom a policy. Needs no cluster.
     #[command(after_help = EXPLAIN)]
     Explain(ExplainChain),
+    /// Send marked requests through a gateway and tell which address each layer saw. Writes nothing to the cluster.
+    #[command(after_help = PROBE)]
+    Probe(Box<Probe>),
 }
 
 const SHOW: &str = "Example:
@@ -37,6 +41,34 @@ const EXPLAIN: &str = "Examples:
   kubectl kyma-istio xff explain --xff 203.0.113.9 --peer 192.0.2.5 --trusted 1 --policy policy.yaml
 
 Exit codes: 0 both mean the same client, or there is no policy; 1 they don't; 2 invalid input.";
+
+const PROBE: &str = "Examples:
+  kubectl kyma-istio xff probe
+  kubectl kyma-istio xff probe https://shop.example.com/ip --xff 198.51.100.7
+
+Envoy's view comes from the gateway's access log, or from what the backend echoes (x-envoy-external-address); the policy's from its client header, echoed; the backend's from its echo of x-forwarded-for. What none of them shows is said to be not seen.
+
+Exit codes: 0 told, 1 Envoy and a policy saw different clients, 2 invalid input, 3 the gateway or the cluster is unreachable or forbidden.";
+
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// Where the gateway is asked [default: port 80 of the Service in front of the ingress gateway, by its load balancer's address or a node's].
+    #[arg(value_name = "URL")]
+    pub url: Option<http::Uri>,
+    /// What to send as x-forwarded-for; repeatable, a request for each [default: none, then chains up to one longer than the trusted one].
+    #[arg(long, value_name = "CHAIN")]
+    pub xff: Vec<String>,
+    /// The host to ask for, where routes ask for one [default: the URL's].
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// How long an answer may take.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub connection: Connection,
+}
 
 #[derive(Debug, Args)]
 pub struct Show {

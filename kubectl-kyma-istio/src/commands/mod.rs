@@ -79,6 +79,7 @@ pub fn run(
         Command::Filter(Filter::Logs(arguments)) => filter::logs::run(&arguments, printer),
         Command::Xff(Xff::Show(arguments)) => xff::show::run(&arguments),
         Command::Xff(Xff::Set(arguments)) => xff::set::run(&arguments, stdin, printer),
+        Command::Xff(Xff::Probe(arguments)) => xff::probe::run(&arguments),
         Command::Xff(Xff::Explain(arguments)) => xff::explain::run(&arguments, stdin),
         Command::Filter(Filter::Compare(arguments)) => filter::canary::compare(&arguments),
         Command::Filter(Filter::Promote(arguments)) => {

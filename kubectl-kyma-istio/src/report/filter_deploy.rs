@@ -2,7 +2,7 @@
 
 use cluster::connect::Connection;
 use delivery::Checked;
-use mesh::filter::{FINGERPRINT, Finding};
+use mesh::filter::{FINGERPRINT, Finding, PREVIOUS};
 use mesh::object::Object;
 use serde::Serialize;
 
@@ -84,7 +84,7 @@ impl Deployed {
         }
         let diff = Diff {
             context: self.context.clone(),
-            objects: self.changes.iter().map(ObjectDiff::copy).collect(),
+            objects: self.changes.iter().map(without_record).collect(),
             consequences: Vec::new(),
             skips: Vec::new(),
             warnings: Vec::new(),
@@ -122,6 +122,13 @@ impl Deployed {
             ));
         }
     }
+}
+
+/// The change without our own record of the one before: it is as long as a policy and says nothing new.
+fn without_record(change: &ObjectDiff) -> ObjectDiff {
+    let mut change = change.copy();
+    change.fields.retain(|field| !field.path.contains(PREVIOUS));
+    change
 }
 
 /// A policy that was taken away.

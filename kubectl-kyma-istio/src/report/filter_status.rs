@@ -57,10 +57,12 @@ pub struct ProxyStatus {
     pub digest: Option<String>,
     pub code: Option<Code>,
     pub sentence: String,
+    /// Connections that were open before its listeners changed are still served as before.
+    pub draining: bool,
 }
 
 impl ProxyStatus {
-    pub fn new(proxy: &Selected, state: State, plugin: &Plugin) -> Self {
+    pub fn new(proxy: &Selected, state: State, draining: bool, plugin: &Plugin) -> Self {
         Self {
             namespace: proxy.namespace.clone(),
             name: proxy.name.clone(),
@@ -72,6 +74,7 @@ impl ProxyStatus {
             digest: plugin.digest().filter(|_| state.is_running()),
             code: state.code(),
             sentence: state.sentence(),
+            draining,
             state,
         }
     }
@@ -134,6 +137,13 @@ impl PolicyStatus {
             text.line(format_args!(
                 "  {state} {}/{}  {code}{}",
                 proxy.namespace, proxy.name, proxy.sentence
+            ));
+        }
+        let draining = self.proxies.iter().filter(|proxy| proxy.draining).count();
+        if draining > 0 {
+            text.line(format_args!(
+                "  note: connections that were open before go on as before in {}, until Envoy has drained them (45 seconds at most by Istio's settings)",
+                count_of(draining)
             ));
         }
     }

@@ -24,6 +24,7 @@ mod validation;
 mod verify;
 mod version;
 mod xff;
+mod xff_probe;
 
 pub use batch::Batch;
 pub use check::Checked;
@@ -50,6 +51,7 @@ pub use version::{FilterVersion, Version};
 pub use xff::{
     ChainReading, ExplainedChain, HopsSet, TrustedProxies, XffGateway, XffPolicy, XffResource,
 };
+pub use xff_probe::{Probed, ProbedRequest, Sight};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -97,6 +99,7 @@ pub enum Body {
     Comparison(Comparison),
     TrustedProxies(TrustedProxies),
     HopsSet(HopsSet),
+    Probed(Probed),
     ExplainedChain(ExplainedChain),
     Deployed(Box<Deployed>),
     Removed(Removed),
@@ -130,6 +133,7 @@ impl Report {
             Body::Checked(checked) if checked.errors > 0 => exit::NEGATIVE,
             Body::Inspected(inspection) if !inspection.works() => exit::NEGATIVE,
             Body::TrustedProxies(shown) => shown.exit_code(),
+            Body::Probed(probed) => probed.exit_code(),
             Body::ExplainedChain(explained) => explained.exit_code(),
             Body::Deployed(deployed) => deployed.exit_code(),
             Body::Removed(removed) => removed.exit_code(),

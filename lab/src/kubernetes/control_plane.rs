@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -26,7 +27,7 @@ use crate::{Result, error::Doing, tools::output, wait};
 /// dropping (a `static`, an abort). A test that panics leaves the folder with the logs.
 pub struct ControlPlane {
     // Dropped first, the last one started first: no server may outlive its folder.
-    servers: Vec<Process>,
+    servers: Mutex<Vec<Process>>,
     services: Services,
     users: Users,
     address: SocketAddr,
@@ -122,6 +123,15 @@ impl ControlPlane {
         self.services.route(namespace, service, port, to);
     }
 
+    /// Ends the API server, and starts it again at the same address when `meanwhile` is done. Everything else goes on.
+    pub fn without_api_server<T>(&self, meanwhile: impl FnOnce() -> T) -> Result<T> {
+        let mut servers = self.servers();
+        drop(servers.remove(API_SERVER));
+        let done = meanwhile();
+        servers.insert(API_SERVER, self.api_server(self.address)?);
+        Ok(done)
+    }
+
     /// The folder with all logs, one per program.
     pub fn folder(&self) -> &Path {
         &self.path
@@ -131,7 +141,7 @@ impl ControlPlane {
         let folder = TempDir::with_prefix("lab-kubernetes-").doing(|| "making a folder".into())?;
         let path = folder.path().to_owned();
         let mut control_plane = Self {
-            servers: Vec::new(),
+            servers: Mutex::default(),
             services: Services::start(&path)?,
             users: Users::new(&path)?,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -164,11 +174,25 @@ impl ControlPlane {
         ];
         let mut etcd = Process::start(&program("etcd", "etcd")?, &self.path, &arguments)?;
         etcd.wait_for("etcd's socket", || Ok(clients.exists().then_some(())))?;
-        self.servers.push(etcd);
+        self.servers().push(etcd);
         Ok(())
     }
 
     fn start_api_server(&mut self) -> Result<()> {
+        let (process, address) = on_free_ports(|[address]| {
+            self.kubeconfig = self
+                .users
+                .kubeconfig(address, "admin", &["system:masters"])?;
+            Ok((self.api_server(address)?, address))
+        })?;
+        self.services.ask(&self.kubeconfig);
+        self.address = address;
+        self.servers().push(process);
+        Ok(())
+    }
+
+    /// Returns when it is ready.
+    fn api_server(&self, address: SocketAddr) -> Result<Process> {
         let server = self.users.server();
         let egress = self.path.join("egress.json");
         fs::write(&egress, self.services.egress().to_string())
@@ -185,6 +209,7 @@ impl ControlPlane {
         let arguments = [
             format!("--etcd-servers=unix://{etcd}"),
             "--bind-address=127.0.0.1".into(),
+            format!("--secure-port={}", address.port()),
             // No endpoint for the Service `kubernetes`: a loopback address is not allowed in one.
             "--endpoint-reconciler-type=none".into(),
             "--advertise-address=192.0.2.1".into(),
@@ -201,23 +226,12 @@ impl ControlPlane {
             "--profiling=false".into(),
         ];
         let binary = program("kubernetes", "kube-apiserver")?;
-        let (process, address, kubeconfig) = on_free_ports(|[address]| {
-            let mut arguments = arguments.to_vec();
-            arguments.push(format!("--secure-port={}", address.port()));
-            let mut process = Process::start(&binary, &self.path, &arguments)?;
-            let admin = self
-                .users
-                .kubeconfig(address, "admin", &["system:masters"])?;
-            process.wait_for("the API server", || {
-                let mut ask = self.kubectl_command(&admin);
-                Ok(output(ask.args(["get", "--raw=/readyz"])).ok())
-            })?;
-            Ok((process, address, admin))
+        let mut process = Process::start(&binary, &self.path, &arguments)?;
+        process.wait_for("the API server", || {
+            let mut ask = self.kubectl_command(&self.kubeconfig);
+            Ok(output(ask.args(["get", "--raw=/readyz"])).ok())
         })?;
-        self.services.ask(&kubeconfig);
-        (self.address, self.kubeconfig) = (address, kubeconfig);
-        self.servers.push(process);
-        Ok(())
+        Ok(process)
     }
 
     /// They need not be waited for: what they do shows in the API.
@@ -254,7 +268,7 @@ impl ControlPlane {
             let mut arguments = arguments;
             arguments.push(kubeconfig.clone());
             let process = Process::start(&program(component, name)?, &self.path, &arguments)?;
-            self.servers.push(process);
+            self.servers().push(process);
         }
         Ok(())
     }
@@ -270,6 +284,10 @@ impl ControlPlane {
         kubectl
     }
 
+    fn servers(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn keep_folder(&mut self) {
         self.folder.take().map(TempDir::keep);
     }
@@ -278,7 +296,7 @@ impl ControlPlane {
 impl Drop for ControlPlane {
     fn drop(&mut self) {
         // The last one started first, so that none logs that another is gone.
-        while let Some(server) = self.servers.pop() {
+        while let Some(server) = self.servers().pop() {
             drop(server);
         }
         if thread::panicking() {
@@ -293,6 +311,9 @@ impl Drop for ControlPlane {
 }
 
 const ETCD: &str = "etcd.sock";
+
+/// Its place among the servers, right after etcd.
+const API_SERVER: usize = 1;
 
 /// Private networks. Nothing routes them: only the API server uses such addresses, and it asks [`Services`].
 const SERVICE_NETWORK: &str = "10.96.0.0/16";

@@ -13,6 +13,9 @@ pub struct Look {
     pub gauges: BTreeMap<String, u64>,
     /// The values of our counters.
     pub counters: BTreeMap<String, u64>,
+    /// True while connections are open that came before the last change of listeners: they are served as before it, until
+    /// Envoy has drained them.
+    pub is_draining: bool,
     /// Seconds since 1970, by the proxy's own clock.
     pub now: i64,
     /// The last lines of its log.
@@ -20,6 +23,12 @@ pub struct Look {
     /// How fetches of modules went, as the agent counts them.
     pub fetches: Fetches,
 }
+
+/// Envoy's gauges of what it drains. <https://www.envoyproxy.io/docs/envoy/latest/configuration/listeners/stats>
+const DRAINING: [&str; 2] = [
+    "listener_manager.total_filter_chains_draining",
+    "listener_manager.total_listeners_draining",
+];
 
 /// `istio_agent_wasm_remote_fetch_count` by result. Of all modules of the proxy together, since its start.
 pub type Fetches = BTreeMap<String, u64>;
@@ -71,6 +80,14 @@ impl Look {
             Some((name.to_owned(), value.trim().parse().ok()?)).filter(|_| ours)
         });
         ours.partition(|(name, _): &(String, u64)| name.ends_with(".policy_fingerprint"))
+    }
+
+    /// Reads from `/stats` whether listeners, or some of their filter chains, are being drained.
+    #[must_use]
+    pub fn is_draining(stats: &str) -> bool {
+        let lines = stats.lines().filter_map(|line| line.rsplit_once(": "));
+        let mut gauges = lines.filter(|(name, _)| DRAINING.contains(name));
+        gauges.any(|(_, value)| value.trim() != "0")
     }
 
     /// Reads the agent's own metrics, in Prometheus' form.
@@ -246,6 +263,18 @@ mod tests {
             [&4_503_599_627_370_495]
         );
         assert_eq!(counters.len(), 1);
+    }
+
+    #[test]
+    fn a_listener_or_a_part_of_one_drains() {
+        let is_draining = |chains: u8, listeners: u8| {
+            Look::is_draining(&format!(
+                "listener_manager.listener_modified: 7\nlistener_manager.total_filter_chains_draining: {chains}\nlistener_manager.total_listeners_draining: {listeners}\n"
+            ))
+        };
+        assert!(!is_draining(0, 0));
+        assert!(is_draining(1, 0));
+        assert!(is_draining(0, 2));
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! Policies that change while requests come.
 
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
-
-use e2e_kind::{Gateway, Plugin, Registry, Sidecar, Space, kubectl, until};
+use e2e_kind::{Gateway, Plugin, Registry, Sidecar, Space, kubectl, under_load, until};
 use serde_json::{Value, json};
 
 #[test]
@@ -17,9 +13,12 @@ fn a_policy_edit_takes_effect_without_a_restart_and_without_a_failed_request() {
     space.enforce(&registry, &naming(&gateway, "x-before"));
     let before = proxies(&space);
 
-    let (answered, failures) = under_load(&gateway, || {
-        space.enforce(&registry, &naming(&gateway, "x-after"));
-    });
+    let (answered, failures) = under_load(
+        || judged_once(&gateway),
+        || {
+            space.enforce(&registry, &naming(&gateway, "x-after"));
+        },
+    );
     assert!(failures.is_empty(), "{failures:?}");
     println!("{answered} requests meanwhile");
     let answer = request(&gateway).expect("an answer");
@@ -40,21 +39,24 @@ fn a_policy_that_does_not_compile_leaves_the_last_good_one_running() {
 
     let mut broken = naming(&gateway, "x-after");
     broken.spec["forwarded"]["trust"] = json!({ "hops": "one" });
-    let (_, failures) = under_load(&gateway, || {
-        space.deploy(&broken, &registry.url());
-        until("the proxy to reject the policy", || {
-            let logs = kubectl(["logs", "deployment/edge", "--container=istio-proxy"])
-                .within(space.name())
-                .done();
-            match logs
-                .lines()
-                .find(|line| line.contains("forwarded.trust.hops"))
-            {
-                Some(_) if logs.contains("rejected") => Ok(()),
-                found => Err(format!("the filter says {found:?}")),
-            }
-        });
-    });
+    let (_, failures) = under_load(
+        || judged_once(&gateway),
+        || {
+            space.deploy(&broken, &registry.url());
+            until("the proxy to reject the policy", || {
+                let logs = kubectl(["logs", "deployment/edge", "--container=istio-proxy"])
+                    .within(space.name())
+                    .done();
+                match logs
+                    .lines()
+                    .find(|line| line.contains("forwarded.trust.hops"))
+                {
+                    Some(_) if logs.contains("rejected") => Ok(()),
+                    found => Err(format!("the filter says {found:?}")),
+                }
+            });
+        },
+    );
     assert!(failures.is_empty(), "{failures:?}");
     assert_eq!(
         request(&gateway),
@@ -107,42 +109,12 @@ fn request(gateway: &Gateway<'_>) -> Result<(Option<String>, Option<String>), St
     Ok((answer.seen("x-before"), answer.seen("x-after")))
 }
 
-/// Requests without pause, on a connection that stays, from before `change` until after it: how many were answered, and each that
-/// failed or was judged by no policy, or by two.
-fn under_load(gateway: &Gateway<'_>, change: impl FnOnce()) -> (usize, Vec<String>) {
-    let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let count = || answered.load(Ordering::Relaxed);
-    let more = |than: usize| {
-        until("more requests", || match count() {
-            now if now >= than + 100 => Ok(()),
-            now => Err(format!("{now}, expected {}", than + 100)),
-        });
-    };
-    thread::scope(|scope| {
-        let load = scope.spawn(|| {
-            let mut failures = Vec::new();
-            while !done.load(Ordering::Relaxed) {
-                match request(gateway) {
-                    Ok((before, after)) if before.is_some() != after.is_some() => {}
-                    other => failures.push(format!("{other:?}")),
-                }
-                answered.fetch_add(1, Ordering::Relaxed);
-            }
-            failures
-        });
-        // Also when the change fails: the load must not go on for ever.
-        let changed = panic::catch_unwind(AssertUnwindSafe(|| {
-            more(0);
-            change();
-            more(count());
-        }));
-        done.store(true, Ordering::Relaxed);
-        let failures = load.join().expect("the load");
-        if let Err(failure) = changed {
-            panic::resume_unwind(failure);
-        }
-        (count(), failures)
-    })
+/// Judged by one of the two policies; not by none, nor by both.
+fn judged_once(gateway: &Gateway<'_>) -> Result<(), String> {
+    match request(gateway)? {
+        (before, after) if before.is_some() != after.is_some() => Ok(()),
+        other => Err(format!("{other:?}")),
+    }
 }
 
 /// The gateway's pods, and how often their containers were restarted.

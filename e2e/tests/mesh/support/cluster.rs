@@ -104,6 +104,23 @@ impl Cluster {
         })
     }
 
+    /// Ends istiod, as if its pods were gone; the objects stay, the webhooks too.
+    pub fn end_istiod(&self) {
+        drop(
+            self.istiod
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+
+    /// The API server is gone meanwhile.
+    pub fn without_api_server(&self, meanwhile: impl FnOnce()) {
+        self.control_plane
+            .without_api_server(meanwhile)
+            .expect("an API server that comes back");
+    }
+
     /// What kubectl prints as administrator.
     #[track_caller]
     pub fn kubectl(&self, arguments: &[&str]) -> String {

@@ -1,6 +1,7 @@
 //! What a command did.
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -18,11 +19,7 @@ pub struct Ran {
 impl Ran {
     /// Runs it to its end, and tells how long it took.
     pub fn of(command: &mut Command) -> Self {
-        let line: Vec<_> = command
-            .get_args()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect();
-        let line = line.join(" ");
+        let line = command_line(command);
         let started = Instant::now();
         let Output {
             status,
@@ -40,6 +37,39 @@ impl Ran {
             stdout: String::from_utf8(stdout).expect("UTF-8"),
             stderr: String::from_utf8(stderr).expect("UTF-8"),
         }
+    }
+
+    /// Runs it to its end, and does something else when its story has come to a line with this text.
+    #[track_caller]
+    pub fn while_at(command: &mut Command, text: &str, meanwhile: impl FnOnce()) -> Self {
+        let line = command_line(command);
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().expect("a program that starts");
+        let mut story = BufReader::new(child.stderr.take().expect("its story"));
+        let mut stderr = String::new();
+        let mut meanwhile = Some(meanwhile);
+        while let Ok(1..) = story.read_line(&mut stderr) {
+            if stderr
+                .lines()
+                .last()
+                .is_some_and(|line| line.contains(text))
+                && let Some(meanwhile) = meanwhile.take()
+            {
+                meanwhile();
+            }
+        }
+        let mut stdout = String::new();
+        let mut answer = child.stdout.take().expect("its answer");
+        answer.read_to_string(&mut stdout).expect("UTF-8");
+        let status = child.wait().expect("a child");
+        let ran = Self {
+            line,
+            code: status.code().unwrap_or(-1),
+            stdout,
+            stderr,
+        };
+        assert!(meanwhile.is_none(), "it never came to `{text}`: {ran}");
+        ran
     }
 
     /// Stops the test unless it ended with this exit code.
@@ -64,6 +94,14 @@ impl Ran {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in: {self}"))
     }
+}
+
+fn command_line(command: &Command) -> String {
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
+    arguments.join(" ")
 }
 
 impl std::fmt::Display for Ran {

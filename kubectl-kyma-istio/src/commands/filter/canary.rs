@@ -1,12 +1,10 @@
 //! `filter compare` and `filter promote`: a shadow beside the policy that it may replace.
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use cluster::connect::Connection;
 use cluster::guard::Mode;
 use cluster::observe::observe;
-use cluster::proxy::{self, Pod};
 use mesh::filter::Plugin;
 use serde_json::Value;
 
@@ -37,11 +35,25 @@ pub fn compare(arguments: &Compare) -> Result<Report, Error> {
         let connection = runtime::reader(&arguments.connection).await?;
         let namespace = arguments.connection.namespace.as_deref();
         let (current, canary) = pair(&connection, &arguments.policy, namespace).await?;
+        let both = async || -> Result<_, Error> {
+            tokio::try_join!(
+                looking::counts(&connection, &current),
+                looking::counts(&connection, &canary)
+            )
+        };
+        let (mut of_current, mut of_canary) = both().await?;
+        if let Some(span) = arguments.span {
+            tokio::time::sleep(span).await;
+            let (current, canary) = both().await?;
+            of_current = looking::since(&of_current, current);
+            of_canary = looking::since(&of_canary, canary);
+        }
         Ok(Comparison {
             policy: current.to_string(),
             canary: canary.to_string(),
-            current: counts(&connection, &current).await?,
-            shadow: counts(&connection, &canary).await?,
+            seconds: arguments.span.map(|span| span.as_secs()),
+            current: of_current,
+            shadow: of_canary,
         })
     })?;
     Ok(Report::new(
@@ -128,25 +140,4 @@ async fn pair(
             "`kubectl kyma-istio filter deploy --canary -f FILE` brings one",
         )
     })
-}
-
-/// What a policy counted, by what and why, in all proxies together.
-async fn counts(connection: &Connection, plugin: &Plugin) -> Result<BTreeMap<String, u64>, Error> {
-    let prefixes = plugin.metrics();
-    let mut counts = BTreeMap::new();
-    for proxy in looking::proxies(connection, plugin).await? {
-        let pod = Pod {
-            namespace: proxy.namespace,
-            name: proxy.name,
-        };
-        for (name, value) in proxy::look(connection, &pod).await?.counters {
-            let rest = prefixes
-                .iter()
-                .find_map(|prefix| name.strip_prefix(prefix.as_str()));
-            if let Some(rest) = rest {
-                *counts.entry(rest.to_owned()).or_default() += value;
-            }
-        }
-    }
-    Ok(counts)
 }

@@ -229,7 +229,9 @@ fn told(findings: &[Finding], printer: &mut Printer<'_>) -> Result<(), Error> {
         printer.tell(|text| {
             let label = text.styled(Style::Strong, "warning:");
             text.line(format_args!("{label} {}  {}", warning.code, warning.what));
-            text.hint(&warning.hint);
+            if !warning.hint.is_empty() {
+                text.hint(&warning.hint);
+            }
         });
     }
     let gates: Vec<Gate> = findings

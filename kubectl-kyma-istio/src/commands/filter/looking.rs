@@ -1,5 +1,7 @@
 //! Looks at every selected proxy of a plugin, several at a time.
 
+use std::collections::BTreeMap;
+
 use cluster::connect::Connection;
 use cluster::error::ClusterError;
 use cluster::proxy::{self, Pod};
@@ -104,8 +106,8 @@ pub async fn status(
     let wanted = fingerprint.map(|fingerprint| fingerprint.gauge());
     let proxies = proxies(connection, plugin).await?;
     let asked = proxies.into_iter().map(|proxy| async move {
-        let state = one(connection, plugin, &proxy, wanted).await;
-        ProxyStatus::new(&proxy, state, plugin)
+        let (state, is_draining) = one(connection, plugin, &proxy, wanted).await;
+        ProxyStatus::new(&proxy, state, is_draining, plugin)
     });
     let asked: Vec<_> = asked.collect();
     let proxies = stream::iter(asked).buffered(AT_ONCE).collect().await;
@@ -133,25 +135,79 @@ pub async fn status(
     })
 }
 
+/// What a proxy makes of it, and whether it still drains connections of before.
 async fn one(
     connection: &Connection,
     plugin: &Plugin,
     proxy: &Selected,
     wanted: Option<u64>,
-) -> State {
+) -> (State, bool) {
+    let unknown = |why: String| (State::Unknown { why }, false);
     if proxy.kind == ProxyKind::Waypoint {
-        return State::Unknown {
-            why: "it is a waypoint, which isn't supported".to_owned(),
-        };
+        return unknown("it is a waypoint, which isn't supported".to_owned());
     }
     let pod = Pod {
         namespace: proxy.namespace.clone(),
         name: proxy.name.clone(),
     };
     match proxy::look(connection, &pod).await {
-        Ok(look) => judge(plugin, wanted, &look, &gauge),
-        Err(error) => State::Unknown {
-            why: error.to_string(),
-        },
+        Ok(look) => (judge(plugin, wanted, &look, &gauge), look.is_draining),
+        Err(error) => unknown(error.to_string()),
+    }
+}
+
+/// What a policy counted, by what and why, in all proxies together.
+pub async fn counts(
+    connection: &Connection,
+    plugin: &Plugin,
+) -> Result<BTreeMap<String, u64>, Error> {
+    let prefixes = plugin.metrics();
+    let mut counts = BTreeMap::new();
+    for proxy in proxies(connection, plugin).await? {
+        let pod = Pod {
+            namespace: proxy.namespace,
+            name: proxy.name,
+        };
+        for (name, value) in proxy::look(connection, &pod).await?.counters {
+            let rest = prefixes
+                .iter()
+                .find_map(|prefix| name.strip_prefix(prefix.as_str()));
+            if let Some(rest) = rest {
+                *counts.entry(rest.to_owned()).or_default() += value;
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// What came between two looks. A proxy that restarted in between counts from 0.
+pub fn since(before: &BTreeMap<String, u64>, now: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let more = now.into_iter().map(|(name, count)| {
+        let before = before.get(&name).copied().unwrap_or(0);
+        (name, count.checked_sub(before).unwrap_or(count))
+    });
+    more.filter(|(_, count)| *count > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_in_between_is_left_and_a_restart_begins_at_0() {
+        let counts = |allowed: u64, expired: u64| {
+            BTreeMap::from([
+                ("allowed".to_owned(), allowed),
+                ("denied.Expired".to_owned(), expired),
+            ])
+        };
+        assert_eq!(
+            since(&counts(5, 2), counts(9, 2)),
+            BTreeMap::from([("allowed".to_owned(), 4)])
+        );
+        assert_eq!(
+            since(&counts(5, 2), counts(1, 0)),
+            BTreeMap::from([("allowed".to_owned(), 1)])
+        );
     }
 }

@@ -4,7 +4,7 @@ pub mod canary;
 pub mod deploy;
 pub mod inspect;
 pub mod logs;
-mod looking;
+pub(super) mod looking;
 pub mod push;
 pub mod remove;
 pub mod rollback;

@@ -27,7 +27,10 @@ pub(super) fn hops(wish: &Wish<'_>, observed: &Observed, found: &mut List) {
     if mesh != policy {
         found.warn(
             Code::HopsDisagree,
-            format!("the policy trusts {policy} proxies in front of the gateway, the mesh's `numTrustedProxies` says {mesh}"),
+            format!(
+                "the policy trusts {policy} {} in front of the gateway, the mesh's `numTrustedProxies` says {mesh}",
+                if policy == 1 { "proxy" } else { "proxies" }
+            ),
             "the policy's number holds for the policy; access logs and `remoteIpBlocks` at the gateway follow the mesh's: `kubectl kyma-istio xff show`",
         );
     }

@@ -1,6 +1,6 @@
 //! The image of a roll-out: which, by which digest, and whether proxies would get it.
 
-use delivery::{Checked, Reference, Rehearsal};
+use delivery::{Checked, Reference, Rehearsal, Step, StepName, Verdict};
 use mesh::codes::Code;
 use mesh::filter::{Finding, Plugin};
 
@@ -74,10 +74,30 @@ impl Work<'_> {
         let checked = rehearsed
             .await
             .map_err(|error| Error::input(format!("the rehearsal broke off: {error}")))?;
+        // That the file names no digest is nothing to warn of: the plugin will.
+        let is_told =
+            |step: &&Step| step.verdict == Verdict::Warning && step.name != StepName::Digest;
+        let told = checked.steps.iter().filter(is_told);
+        findings.extend(told.filter(|_| checked.works()).map(|step| Finding {
+            code: Code::PullFails,
+            refuses: false,
+            what: format!("the pull works, but {}", step.found),
+            // Of plain HTTP the hint is to pin the digest, which is done.
+            hint: match step.name {
+                StepName::Ping => String::new(),
+                _ => step.hint.clone().unwrap_or_default(),
+            },
+        }));
         if let Some(step) = checked.failure() {
-            let hint = step.hint.clone().unwrap_or_else(|| {
-                "`filter inspect` tells more; `--skip-rehearsal` deploys where only the proxies reach the registry".to_owned()
-            });
+            // From here the network looks different than from the proxies.
+            let is_near = matches!(step.name, StepName::Resolve | StepName::Ping);
+            let skip = "where only the proxies reach the registry, name the digest and add `--skip-rehearsal`";
+            let hint = match &step.hint {
+                Some(hint) if is_near => format!("{hint}; {skip}"),
+                Some(hint) => hint.clone(),
+                None if is_near => skip.to_owned(),
+                None => "`filter inspect` tells more".to_owned(),
+            };
             findings.push(refusal(
                 Code::PullFails,
                 format!("{:?}: {}", step.name, step.found),
