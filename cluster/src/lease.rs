@@ -161,7 +161,8 @@ async fn write(
     }
 }
 
-/// Renews until aborted, or until the Lease is another's.
+/// Renews until aborted, or until the Lease is another's. One that goes with its namespace is nobody's: no other can be made
+/// there.
 async fn renew(connection: Connection, id: Id, mut lease: Object) {
     let kind = kind();
     loop {
@@ -179,10 +180,30 @@ async fn renew(connection: Connection, id: Id, mut lease: Object) {
         .await
         {
             Ok(Some(renewed)) => lease = renewed,
+            Ok(None) if is_going(&connection, &id).await => {}
             Ok(None) => return,
             // It may pass before the life is over.
             Err(_) => {}
         }
+    }
+}
+
+/// Is the namespace of the Lease on its way out, or away?
+async fn is_going(connection: &Connection, id: &Id) -> bool {
+    let Some(name) = &id.namespace else {
+        return false;
+    };
+    let namespace = Id {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: name.clone(),
+    };
+    let kind = Kind::known("v1", "namespaces", false);
+    match get(connection, &kind, &namespace).await {
+        Ok(Some(found)) => found.pointer("/metadata/deletionTimestamp").is_some(),
+        Ok(None) => true,
+        Err(_) => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Asking a proxy itself: its administration port through a forwarded port, and its log. Not here: what the answers mean.
 
+mod allowed;
 mod enforced;
 mod forward;
 mod log;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::api::{About, Failure};
 use crate::connect::Connection;
 use crate::error::{ClusterError, first_line};
+pub use allowed::may_ask;
 pub use enforced::enforced;
 pub use log::{Lines, follow};
 

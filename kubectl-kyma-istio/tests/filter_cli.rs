@@ -5,6 +5,8 @@
 mod images;
 #[path = "filter_cli/kit.rs"]
 mod kit;
+#[path = "filter_cli/number.rs"]
+mod number;
 
 use kit::{plugin, policy};
 use kubectl_kyma_istio::exit;

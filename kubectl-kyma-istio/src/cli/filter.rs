@@ -50,9 +50,9 @@ The canary's image and policy become the enforcing ones, on all proxies of the p
 Exit codes: as of `deploy`; 2 also where there is no canary.";
 pub const LOGS: &str = "Examples:
   kubectl kyma-istio filter logs shop
-  kubectl kyma-istio filter logs shop -f --level debug
+  kubectl kyma-istio filter logs shop -f --level trace
 
-While it follows, the level of the proxies' logger `wasm` is raised; it is put back at the end, after Ctrl-C too.
+While it follows, the level of the proxies' logger `wasm` is raised; it is put back at the end, after Ctrl-C too. At `trace` each decision is logged, five seconds after the level was raised.
 
 Exit codes: 0 told, 1 a level could not be put back, 3 cluster unreachable or forbidden.";
 

@@ -82,6 +82,11 @@ impl<'s> Edge<'s> {
         path.display().to_string()
     }
 
+    /// A file of the test's own.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// `filter deploy` of this policy, with more arguments.
     #[track_caller]
     pub fn deploy(&self, spec: Value, arguments: &[&str]) -> Ran {

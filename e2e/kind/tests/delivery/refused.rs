@@ -1,6 +1,6 @@
 //! What can't work, or isn't allowed, ends before anything is written.
 
-use e2e_kind::{Space, plugin};
+use e2e_kind::{Space, kubectl, plugin};
 use serde_json::json;
 
 use crate::edge::{BANNED, Edge, changed_module, policy, push};
@@ -61,6 +61,61 @@ fn what_can_not_work_is_refused_by_its_name_and_nothing_is_written() {
         assert_eq!(edge.plugin(), None, "{said}");
     }
     assert_eq!(edge.answers(BANNED), (200, None));
+}
+
+#[test]
+fn who_may_write_policies_but_not_ask_proxies_is_told_before_anything_is_written() {
+    let space = Space::new("blind");
+    let edge = Edge::new(&space);
+    let blind = Blind::new(&space);
+    let good = push("good", None);
+    let refused = edge
+        .deploy(policy(), &["--image", &good, "--as", &blind.0])
+        .exits(3);
+    let expected = format!(
+        "KI-G009: can't create pods/portforward in namespace `{}`",
+        space.name()
+    );
+    assert!(refused.stderr.contains(&expected), "{refused}");
+    assert_eq!(edge.plugin(), None);
+
+    edge.brings(policy(), &good);
+    let unknown = plugin(&["filter", "status", &edge.policy(), "--as", &blind.0]).exits(3);
+    assert!(unknown.stdout.contains("KI-F006"), "{unknown}");
+}
+
+/// A user who may read everything and write plugins; the name is that of the role, too.
+struct Blind(String);
+
+impl Blind {
+    fn new(space: &Space) -> Self {
+        let name = format!("{}-blind", space.name());
+        let rule = |group: &str, resource: &str, verbs: &[&str]| json!({ "apiGroups": [group], "resources": [resource], "verbs": verbs });
+        let kind = |kind: &str| json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": { "name": name } });
+        let mut role = kind("ClusterRole");
+        role["rules"] = json!([
+            rule("*", "*", &["get", "list", "watch"]),
+            rule("extensions.istio.io", "wasmplugins", &["*"]),
+            rule("coordination.k8s.io", "leases", &["*"]),
+        ]);
+        let mut binding = kind("ClusterRoleBinding");
+        binding["roleRef"] =
+            json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name });
+        binding["subjects"] =
+            json!([{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name }]);
+        for object in [role, binding] {
+            kubectl(["apply", "--server-side", "--filename=-"])
+                .given(object.to_string())
+                .done();
+        }
+        Self(name)
+    }
+}
+
+impl Drop for Blind {
+    fn drop(&mut self) {
+        let _ = kubectl(["delete", "clusterrolebinding,clusterrole", &self.0]).tried();
+    }
 }
 
 #[test]

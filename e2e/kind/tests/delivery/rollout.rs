@@ -1,6 +1,7 @@
 //! Forth, back, beside each other, and away.
 
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::process::Command;
 
 use e2e_kind::{Space, Tokens, kubectl, login, plugin, until, variable};
 use serde_json::{Value, json};
@@ -171,13 +172,14 @@ fn a_shadow_edits_no_header_and_consumes_no_token_until_it_is_promoted() {
 }
 
 #[test]
-fn following_the_log_raises_a_level_and_ctrl_c_puts_it_back() {
+fn following_the_log_shows_decisions_and_ctrl_c_puts_the_level_back() {
     let space = Space::new("logs");
     let edge = Edge::new(&space);
     edge.brings(policy(), &push("good", None));
     let before = level(&space);
     assert_ne!(before, "trace");
 
+    let log = edge.path("log");
     let mut following = Command::new(variable("KYMA_ISTIO"))
         .args([
             "filter",
@@ -187,13 +189,21 @@ fn following_the_log_raises_a_level_and_ctrl_c_puts_it_back() {
             "--level",
             "trace",
         ])
-        .stdout(Stdio::null())
+        .stdout(File::create(&log).expect("a file"))
         .spawn()
         .expect("a plugin that starts");
-    until("the level trace", || match level(&space) {
-        found if found == "trace" => Ok(()),
-        other => Err(other),
+    // The filter looks at the level every five seconds.
+    until("the line of a decision", || {
+        assert_eq!(edge.answers(BANNED).0, 403);
+        let shown = std::fs::read_to_string(&log).expect("the log");
+        let is_it =
+            |line: &str| line.contains("decision") && line.contains(r#""reason":"ClientDenied""#);
+        match shown.lines().any(is_it) {
+            true => Ok(()),
+            false => Err(shown),
+        }
     });
+    assert_eq!(level(&space), "trace");
     let interrupt = Command::new("kill")
         .args(["-INT", &following.id().to_string()])
         .status();

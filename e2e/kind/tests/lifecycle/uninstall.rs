@@ -29,7 +29,7 @@ fn istio_is_uninstalled_with_blockers_backup_and_restore_and_killed_on_the_way()
     for blocker in ["Gateway", "VirtualService"] {
         let named = format!("{blocker} {}/app", space.name());
         assert!(
-            refused.stderr.contains("KI-G014") && refused.stderr.contains(&named),
+            refused.stdout.contains("KI-G014") && refused.stdout.contains(&named),
             "`{named}` in {refused}"
         );
     }

@@ -18,7 +18,7 @@ fn an_upgrade_loses_no_request_through_the_ingress_gateway_and_says_what_sidecar
         "--tag",
         &facts.older_tag,
     ];
-    let version = ["--istio-version", older, "--istioctl", &istioctl];
+    let version = ["--istioctl", istioctl.as_str()];
     let _ = plugin(
         &[
             &["install", "--yes", "--profile=evaluation"],

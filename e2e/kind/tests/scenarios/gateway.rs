@@ -94,7 +94,7 @@ fn hop_counting<'g>(gateway: &'g Gateway<'_>, hops: usize) -> Plugin<'g> {
 fn policy(hops: usize) -> Value {
     json!({
         "position": "Gateway",
-        "forwarded": { "trust": { "hops": hops + 1 }, "outbound": "Replace", "clientIpHeader": "x-client-ip" },
+        "forwarded": { "trust": { "hops": hops }, "outbound": "Replace", "clientIpHeader": "x-client-ip" },
         "replies": { "reasonHeader": "x-refused" },
     })
 }

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::printer::Printer;
 use crate::report::{Body, Logged, Report};
 
-/// What every line of the filter says.
-const OURS: [&str; 2] = ["header policy", "header_policy"];
+/// Lines about a configuration don't name the policy; those about a request do.
+const OURS: [&str; 2] = ["wasm log: header policy", "wasm log: hint: "];
 
 pub fn run(arguments: &Logs, printer: &mut Printer<'_>) -> Result<Report, Error> {
     let mode = match arguments.follow {

@@ -2,14 +2,18 @@
 
 mod plan;
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
 use cluster::connect::Connection;
 use cluster::error::ClusterError;
+use cluster::proxy;
+use mesh::codes::Code;
 use mesh::filter::{FINGERPRINT, Plugin, State};
 use mesh::object::Object;
 use mesh::observed::Observed;
+use mesh::plan::Gate;
 use serde_json::{Value, json};
 
 use self::plan::plan;
@@ -63,6 +67,7 @@ pub async fn run(
         timeout: rollout.operate.timeout,
         conflicts: rehearse::conflicts(rollout.operate.force_conflicts),
     };
+    can_be_proved(rollout.connection, &Plugin::of(&rollout.object)).await?;
     let planned = plan(rollout.connection, &rollout.object, &operation).await?;
     let rehearsed = rehearse(
         rollout.connection,
@@ -116,6 +121,30 @@ pub async fn run(
         Waited::Hopeless => {}
     }
     Ok(deployed)
+}
+
+/// Nothing is written where nobody could tell afterwards whether it runs.
+async fn can_be_proved(connection: &Connection, plugin: &Plugin) -> Result<(), Error> {
+    let proxies = looking::proxies(connection, plugin).await?;
+    let namespaces: BTreeSet<String> = proxies.into_iter().map(|proxy| proxy.namespace).collect();
+    let mut gates = Vec::new();
+    for namespace in namespaces {
+        if !proxy::may_ask(connection, &namespace).await? {
+            gates.push(Gate {
+                code: Code::CannotTell,
+                what: format!(
+                    "can't create pods/portforward in namespace `{namespace}`: no proxy there could be asked whether it runs the policy"
+                ),
+                hint: Some(format!(
+                    "`kubectl auth can-i create pods --subresource=portforward -n {namespace}` asks the cluster; somebody with more rights must grant it"
+                )),
+            });
+        }
+    }
+    match gates.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Gates(gates)),
+    }
 }
 
 /// Until every selected proxy runs it, or none of the others will.
