@@ -25,6 +25,15 @@ fn away() {
         &kept,
     ];
     let _ = plugin(&whole).exits(0);
+    // What a scenario put there itself stays, and the namespace with it.
+    let delete = [
+        "delete",
+        "namespace",
+        "istio-system",
+        "--ignore-not-found",
+        "--timeout=120s",
+    ];
+    kubectl(delete).done();
 }
 
 /// As somebody would who has never heard of Kyma.

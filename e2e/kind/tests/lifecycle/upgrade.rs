@@ -1,5 +1,7 @@
 //! From one version to the next while requests come.
 
+use std::collections::BTreeSet;
+
 use e2e_kind::{Sidecar, Space, facts, install, kubectl, plugin, under_load, variable};
 
 use crate::{away, met};
@@ -86,20 +88,22 @@ fn an_upgrade_loses_no_request_through_the_ingress_gateway_and_says_what_sidecar
     let _ = install(&["--profile", "evaluation", "--yes"]).exits(0);
 }
 
-/// The tag of the proxies' images.
+/// The tag of the proxies' images, in pods that are not going away.
 fn tags(namespace: &str, selector: &str) -> String {
     let selector = format!("--selector={selector}");
-    let path = "--output=jsonpath={range .items[*]}{.spec.initContainers[*].image} {.spec.containers[*].image} {end}";
-    let images = kubectl(["get", "pods", &selector, path])
+    let list = kubectl(["get", "pods", &selector, "--output=json"])
         .within(namespace)
-        .done();
-    let proxies = images
-        .split_whitespace()
-        .filter(|image| image.contains("/proxyv2:"));
-    let mut tags: Vec<&str> = proxies
-        .filter_map(|image| image.rsplit(':').next())
+        .json();
+    let pods = list["items"].as_array().expect("items").iter();
+    let staying = pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    let containers = staying.flat_map(|pod| {
+        let of = |kind: &str| pod["spec"][kind].as_array().cloned().unwrap_or_default();
+        [of("initContainers"), of("containers")].concat()
+    });
+    let images = containers.filter_map(|container| container["image"].as_str().map(str::to_owned));
+    let proxies = images.filter(|image| image.contains("/proxyv2:"));
+    let tags: BTreeSet<String> = proxies
+        .filter_map(|image| image.rsplit(':').next().map(str::to_owned))
         .collect();
-    tags.sort_unstable();
-    tags.dedup();
-    tags.join(" ")
+    tags.into_iter().collect::<Vec<_>>().join(" ")
 }
