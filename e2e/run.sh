@@ -85,7 +85,7 @@ run scenarios 3 "$@" || failed+=(scenarios)
 say "scenarios with namespaces of their own: done"
 run mesh_wide 1 "$@" || failed+=(mesh_wide)
 say "scenarios that change the mesh: done"
-run delivery 1 "$@" || failed+=(delivery)
+run delivery 3 "$@" || failed+=(delivery)
 say "scenarios of the filter's delivery: done"
 run lifecycle 1 "$@" || failed+=(lifecycle)
 say "scenarios of Istio's coming and going: done"

@@ -89,9 +89,13 @@ mod tests {
 
     #[test]
     fn envoys_client_is_read_from_both_forms_of_log() {
-        // As Envoy wrote them, with Istio's default text and with Kyma's provider `stdout-json`.
-        let text = r#"[2026-11-21T16:00:00.000Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 312 3 2 "198.51.100.1,172.18.0.1" "kyma-istio-xff-probe/1-1" "b3" "172.18.0.2" "10.244.0.9:8080" outbound|80||echo.shop.svc.cluster.local 10.244.0.8:40000 10.244.0.8:8080 198.51.100.1:0 - -"#;
-        assert_eq!(remote_address(text).as_deref(), Some("198.51.100.1"));
+        // What a gateway of Istio 1.30 with `accessLogFile` wrote: a request that went on, and one that the filter refused.
+        let text = r#"[2026-11-21T17:49:33.908Z] "GET / HTTP/1.1" 200 - via_upstream - "-" 0 575 1 1 "198.51.100.1" "m/1" "289e8f1e-0910-4dcb-a816-43e19036fd11" "172.18.0.3:31767" "10.244.0.8:8080" outbound|80||echo.shop.svc.cluster.local 10.244.0.6:38010 10.244.0.6:8080 10.244.0.1:50722 - -"#;
+        assert_eq!(remote_address(text).as_deref(), Some("10.244.0.1"));
+        let text = r#"[2026-11-21T17:49:36.219Z] "GET / HTTP/1.1" 400 - kyma_istio_header_policy{TooFewHops} - "-" 0 57 0 - "10.244.0.1" "m/1" "e31b8dbd-93ff-4fef-bd3a-c60e13c3e0a0" "172.18.0.3:31767" "-" outbound|80||echo.shop.svc.cluster.local - 10.244.0.6:8080 10.244.0.7:53912 - -"#;
+        assert_eq!(remote_address(text).as_deref(), Some("10.244.0.7"));
+        assert_eq!(refusal(text), Some("TooFewHops"));
+        // With Kyma's provider `stdout-json`, cut to what is read; port 0 is an address from the chain.
         let json = r#"{"downstream_remote_address":"[2001:db8::1]:0","user_agent":"kyma-istio-xff-probe/1-1"}"#;
         assert_eq!(remote_address(json).as_deref(), Some("2001:db8::1"));
         assert_eq!(remote_address("something else"), None);
