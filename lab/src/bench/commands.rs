@@ -126,6 +126,13 @@ impl Bench<'_> {
                 &[0],
             )?;
             let cluster = cluster()?;
+            // The pods of the operator name it; the plugin brings it itself.
+            cluster.kubectl(&[
+                "create",
+                "priorityclass",
+                "istio-kyma-priority",
+                "--value=2000000",
+            ])?;
             let install = timed(
                 self.istioctl()
                     .args(["install", "--skip-confirmation", "-f"])
