@@ -77,5 +77,5 @@ describe() { # built | official
         jq -n --arg hub "$(istio_hub)" --arg tag "$(istio_default)-distroless" --arg older "$istio_older-distroless" \
             --arg overlay "$kind_dir/istio-overlay-official.yaml" '{$hub, $tag, older_tag: $older, $overlay}'
     fi | jq --arg images "$1" --arg kubeconfig "$kubeconfig" --arg prefix "$prefix" --arg node "$node" \
-        '. + {$images, $kubeconfig, node_address: $node, echo: "\($prefix)/echo:e2e", registry: "\($prefix)/registry:e2e"}'
+        '. + {disposable: true, $images, $kubeconfig, node_address: $node, echo: "\($prefix)/echo:e2e", registry: "\($prefix)/registry:e2e"}'
 }
