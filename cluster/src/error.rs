@@ -86,6 +86,12 @@ pub enum ClusterError {
         /// The object.
         id: Id,
     },
+    /// The pod isn't there, or not any more.
+    #[error("there is no pod {pod}")]
+    NoPod {
+        /// `NAMESPACE/NAME`.
+        pod: String,
+    },
     /// It failed again and again.
     #[error("can't {verb} {what} after {tries} tries: {cause}")]
     GaveUp {
@@ -161,6 +167,7 @@ impl ClusterError {
             | Self::Unauthorized { .. }
             | Self::Forbidden { .. }
             | Self::Absent { .. }
+            | Self::NoPod { .. }
             | Self::GaveUp { .. }
             | Self::Answer { .. }
             | Self::WroteInDryRun(_) => Class::Unreachable,
@@ -202,7 +209,7 @@ impl ClusterError {
                     .to_owned(),
             ),
             Self::GaveUp { .. } => Some("running it again continues".to_owned()),
-            Self::Rejected { .. } | Self::Absent { .. } | Self::Answer { .. } | Self::Interrupted => None,
+            Self::Rejected { .. } | Self::Absent { .. } | Self::NoPod { .. } | Self::Answer { .. } | Self::Interrupted => None,
         }
     }
 }

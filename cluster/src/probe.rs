@@ -18,12 +18,12 @@ const NAME: &str = "kyma-istio-probe";
 /// Namespaces with one of these labels have injection.
 const INJECTION: [&str; 2] = ["istio-injection", "istio.io/rev"];
 
-/// Asks. Whatever goes wrong makes an answer unproved, with the reason.
-pub async fn probe(connection: &Connection) -> Probes {
+/// Asks. Whatever goes wrong makes an answer unproved, with the reason. `gauge` is that of [`enforced`].
+pub async fn probe(connection: &Connection, gauge: &dyn Fn(&str) -> Option<u64>) -> Probes {
     let (invalid_policy_refused, pod_injected, filter_enforced) = tokio::join!(
         invalid_policy(connection),
         injection(connection),
-        enforced(connection)
+        enforced(connection, gauge)
     );
     Probes {
         invalid_policy_refused,

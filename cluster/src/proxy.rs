@@ -3,6 +3,7 @@
 mod allowed;
 mod enforced;
 mod forward;
+mod judged;
 mod log;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use crate::connect::Connection;
 use crate::error::{ClusterError, first_line};
 pub use allowed::may_ask;
 pub use enforced::enforced;
-pub use log::{Lines, follow};
+pub use judged::judged;
+pub use log::{Follower, Lines, Said, past};
 
 /// Envoy's administration port. It listens on loopback inside the pod only.
 const ADMIN: u16 = 15000;
@@ -261,9 +263,9 @@ fn about(verb: &'static str, resource: &str, pod: &Pod) -> About {
 
 fn failure(connection: &Connection, about: &About, pod: &Pod, error: kube::Error) -> ClusterError {
     match error {
-        kube::Error::Api(status) if status.code == 404 => {
-            about.answer(format!("there is no pod {pod}"))
-        }
+        kube::Error::Api(status) if status.code == 404 => ClusterError::NoPod {
+            pod: pod.to_string(),
+        },
         kube::Error::Api(status) => about.error(connection, Failure::Status(status)),
         other => about.answer(format!("{pod}: {}", crate::connect::transport(&other))),
     }

@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use connection::Connection;
-pub use delivery::{Inspect, Push};
-pub use filter::{Compare, Deploy, FilterStatus, Logs, OnePolicy, Operate};
+pub use delivery::{Inspect, Push, Registry};
+pub use filter::{Compare, Deploy, FilterStatus, Logs, Operate, Remove, Replace, Rolls};
 pub use inputs::{Inputs, Istioctl};
 pub use patch::Patch;
 pub use uninstall::Uninstall;
@@ -180,16 +180,16 @@ Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 invalid input, or the address can'
     List(Box<FilterStatus>),
     /// Go back to the image and the policy before the last roll-out.
     #[command(after_help = filter::ROLLBACK)]
-    Rollback(Box<OnePolicy>),
+    Rollback(Box<Replace>),
     /// Compare what a policy and its canary counted, by reason.
     #[command(after_help = filter::COMPARE)]
     Compare(Box<Compare>),
     /// Let the canary become the policy that runs.
     #[command(after_help = filter::PROMOTE)]
-    Promote(Box<OnePolicy>),
-    /// Take a policy away; nothing of it is left.
+    Promote(Box<Replace>),
+    /// Take a policy and its canary away; nothing of them is left.
     #[command(after_help = filter::REMOVE)]
-    Remove(Box<OnePolicy>),
+    Remove(Box<Remove>),
     /// Show what the filter logs in the selected proxies.
     #[command(after_help = filter::LOGS)]
     Logs(Box<Logs>),

@@ -1,6 +1,8 @@
 //! The verbs of delivery as their user runs them, with Debian's docker-registry and without a cluster. What needs proxies is in
 //! e2e/kind/tests/delivery.
 
+#[path = "filter_cli/back.rs"]
+mod back;
 #[path = "filter_cli/images.rs"]
 mod images;
 #[path = "filter_cli/kit.rs"]
@@ -155,6 +157,23 @@ fn numbers_of_proxies_that_no_policy_could_say_are_refused() {
     for hops in ["33", "-1", "two"] {
         let answer = plugin(&["xff", "set", "--server", NOWHERE, "--", hops]).run();
         assert_eq!(answer.code, exit::INVALID, "{hops}: {}", answer.stderr);
+    }
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_no_flags() {
+    for arguments in [
+        &["filter", "remove", "shop", "--force-conflicts"][..],
+        &["filter", "remove", "shop", "--no-rollback"],
+        &["xff", "set", "1", "--force-conflicts"],
+    ] {
+        let answer = plugin(&[arguments, &["--server", NOWHERE]].concat()).run();
+        assert_eq!(answer.code, exit::INVALID, "{arguments:?}");
+        assert!(
+            answer.stderr.contains("unexpected argument"),
+            "{arguments:?}: {}",
+            answer.stderr
+        );
     }
 }
 

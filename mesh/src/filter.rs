@@ -12,9 +12,9 @@ mod target;
 pub use conflicts::{Finding, Neighbours, Wish, conflicts};
 pub use live::Plugin;
 pub use look::{Fetches, Look, Resource, ResourceKind, http_date};
-pub use plugin::{Side, Wanted, config, with_position};
+pub use plugin::{LONGEST_RECORD, Side, Wanted, config, with_position};
 pub use select::{Selected, is_selected, selected, side};
-pub use state::{State, judge};
+pub use state::{AGAIN, State, judge};
 pub use target::{FailStrategy, Phase, Select, Target};
 
 /// The annotation with the fingerprint of the policy in the plugin.

@@ -4,6 +4,7 @@
 
 mod addons;
 mod config;
+mod live;
 mod record;
 mod sidecars;
 mod undo;
@@ -154,7 +155,10 @@ impl Work {
     }
 
     fn create(&mut self, name: &'static str, title: &str, object: Object) {
-        self.record.add(Change::Created { id: object.id() });
+        self.record.add(Change::Created {
+            id: object.id(),
+            made: live::marks(&object),
+        });
         let action = Action::Apply(vec![object]);
         self.plan.steps.push(step(name, title, action));
     }

@@ -3,12 +3,16 @@
 mod build;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use build::{config_map, healthy, object, pod, service, typed};
+use flate2::read::GzDecoder;
 use mesh::codes::Code;
 use mesh::object::{Id, Object};
 use mesh::observed::Observed;
-use mesh::patch::{Certificate, Patchable, Patched, Wishes, patch, undo};
+use mesh::patch::{BACKUP, Certificate, Patchable, Patched, Wishes, patch, undo};
 use mesh::plan::Action;
 use serde_json::{Value, json};
 
@@ -118,22 +122,133 @@ fn killed_after_any_step_the_way_back_leads_to_the_start_and_forward_to_the_end(
 #[test]
 fn what_somebody_changed_since_is_not_taken_back() {
     let mut world = World::with(&[]);
+    let before = world.clone();
     let patched = world.patch();
     world.run(&patched);
-    world.set("istio", "mesh", "trustDomain: another.example\n");
+    let ours = world.config("istio", "mesh");
+    let theirs = "trustDomain: another.example\n";
+    world.set("istio", "mesh", theirs);
     let back = world.undo();
-    let skips: Vec<&str> = back
-        .plan
-        .skips
-        .iter()
-        .map(|skip| skip.what.as_str())
-        .collect();
-    assert_eq!(skips, ["`ConfigMap istio-system/istio` stays as it is"]);
-    world.run(&back);
     assert_eq!(
-        world.config("istio", "mesh"),
-        "trustDomain: another.example\n"
+        skipped(&back),
+        ["`ConfigMap istio-system/istio` stays as it is"]
     );
+    world.run(&back);
+    assert_eq!(world.config("istio", "mesh"), theirs);
+    // All else is back. What this field was before, the record alone knows: it stays, and holds nothing else.
+    let names: Vec<&str> = world.root.iter().map(Object::name).collect();
+    assert_eq!(names, [BACKUP]);
+    assert_eq!(skipped(&world.undo()).len(), 1);
+    assert!(world.undo().plan.is_empty(), "{:?}", world.undo().plan);
+
+    world.set("istio", "mesh", &ours);
+    let back = world.undo();
+    let steps: Vec<&str> = back.plan.steps.iter().map(|step| step.name).collect();
+    assert_eq!(steps, ["undo-tracing", "undo-backup"]);
+    world.run(&back);
+    assert_eq!(world, before);
+}
+
+#[test]
+fn what_was_made_goes_only_while_it_is_what_was_made() {
+    let certificate = "istio-ingressgateway-certs";
+    type Edit = fn(&mut Value);
+    let edits: [(&str, Edit); 4] = [
+        ("another chain", |it| {
+            it["data"]["tls.crt"] = json!("dGhlaXJz")
+        }),
+        ("a label", |it| it["metadata"]["labels"]["a"] = json!("b")),
+        ("another type", |it| it["type"] = json!("Opaque")),
+        ("somebody's edit", |it| {
+            it["metadata"]["managedFields"] = json!([
+                { "manager": "kubectl-kyma-istio", "operation": "Apply" },
+                { "manager": "kubectl-edit", "operation": "Update" },
+            ]);
+        }),
+    ];
+    for (what, edit) in edits {
+        let mut world = World::with(&[]);
+        let patched = world.patch();
+        world.run(&patched);
+        world.edit(certificate, edit);
+        let theirs = world.root.clone();
+        let back = world.undo();
+        assert_eq!(
+            skipped(&back),
+            ["`Secret istio-system/istio-ingressgateway-certs` stays as it is"],
+            "{what}"
+        );
+        world.run(&back);
+        assert!(world.undo().plan.is_empty(), "{what}");
+        let stays = theirs.iter().find(|one| one.name() == certificate);
+        assert_eq!(
+            world.root.iter().collect::<Vec<_>>(),
+            [stays.unwrap()],
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn the_way_back_keeps_what_it_removes_and_changes_in_files_and_no_key_in_its_record() {
+    let mut world = World::with(&[]);
+    let patched = world.patch();
+    world.run(&patched);
+    let kept: Vec<Id> = world.undo().kept.iter().map(Object::id).collect();
+    assert_eq!(
+        names(&kept),
+        [
+            "Secret istio-system/istio-ingressgateway-certs",
+            "ConfigMap istio-system/istio",
+            "ConfigMap istio-system/istio-sidecar-injector",
+        ]
+    );
+    let record = world.root.iter().find(|one| one.name() == BACKUP).unwrap();
+    let packed = STANDARD
+        .decode(record.string("/data/changes.json.gz").unwrap())
+        .unwrap();
+    let mut text = String::new();
+    GzDecoder::new(packed.as_slice())
+        .read_to_string(&mut text)
+        .unwrap();
+    assert!(text.contains(&STANDARD.encode("chain")), "{text}");
+    assert!(!text.contains(&STANDARD.encode("key")), "{text}");
+}
+
+#[test]
+fn a_webhook_that_came_back_goes_again_unless_another_installation_took_it_over() {
+    let mut world = World::with(&[]);
+    world.rendered = vec![object(
+        serde_json::to_value(&world.observed.mutating_webhooks[0])
+            .map(|mut value| {
+                value["apiVersion"] = json!("admissionregistration.k8s.io/v1");
+                value["kind"] = json!("MutatingWebhookConfiguration");
+                value
+            })
+            .unwrap(),
+    )];
+    world.observed.mutating_webhooks.clear();
+    let patched = world.patch();
+    world.run(&patched);
+    let made = world.observed.mutating_webhooks.clone();
+    assert_eq!(made.len(), 1, "{:?}", patched.plan);
+
+    let mut untouched = world.clone();
+    let back = untouched.undo();
+    assert_eq!(skipped(&back), [""; 0]);
+    untouched.run(&back);
+    assert!(untouched.observed.mutating_webhooks.is_empty());
+
+    let labels = &mut world.observed.mutating_webhooks[0].metadata.labels;
+    labels.get_or_insert_default().insert(
+        "app.kubernetes.io/managed-by".to_owned(),
+        "kubectl-kyma-istio".to_owned(),
+    );
+    let taken_over = world.observed.mutating_webhooks.clone();
+    let back = world.undo();
+    assert_eq!(skipped(&back).len(), 1, "{:?}", back.plan);
+    world.run(&back);
+    assert_eq!(world.observed.mutating_webhooks, taken_over);
 }
 
 #[test]
@@ -238,6 +353,8 @@ fn without_an_istio_or_under_kymas_operator_it_is_refused() {
 struct World {
     observed: Observed,
     root: Vec<Object>,
+    /// What istioctl renders.
+    rendered: Vec<Object>,
 }
 
 impl PartialEq for World {
@@ -273,6 +390,7 @@ impl World {
         Self {
             observed,
             root: root.to_vec(),
+            rendered: Vec::new(),
         }
     }
 
@@ -290,6 +408,7 @@ impl World {
                 chain: "chain".to_owned(),
                 key: "key".to_owned(),
             }),
+            webhooks: self.rendered.clone(),
             ..Wishes::default()
         };
         let mut patched = patch(&self.observed, &self.found(), &wishes).expect("no gate");
@@ -321,13 +440,21 @@ impl World {
                         self.root.retain(|live| live.id() != new.id());
                         let mut value = new.clone().into_value();
                         value["metadata"]["uid"] = json!(new.name());
-                        self.root.push(object(value));
+                        match new.kind() {
+                            "MutatingWebhookConfiguration" => self.webhook(value),
+                            _ => self.root.push(object(value)),
+                        }
                     }
                 }
                 Action::Merge { id, patch } => self.merge(id, patch),
-                Action::Delete(doomed) => self
-                    .root
-                    .retain(|live| !doomed.iter().any(|(id, _)| *id == live.id())),
+                Action::Delete(doomed) => {
+                    self.root
+                        .retain(|live| !doomed.iter().any(|(id, _)| *id == live.id()));
+                    self.observed.mutating_webhooks.retain(|live| {
+                        let name = live.metadata.name.as_ref();
+                        !doomed.iter().any(|(id, _)| Some(&id.name) == name)
+                    });
+                }
                 Action::WaitGone(gone) => assert!(
                     !self
                         .root
@@ -337,6 +464,23 @@ impl World {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// As the API server and istiod complete it.
+    fn webhook(&mut self, mut value: Value) {
+        for webhook in value["webhooks"].as_array_mut().unwrap() {
+            webhook["matchPolicy"] = json!("Equivalent");
+            webhook["failurePolicy"] = json!("Fail");
+            webhook["clientConfig"]["caBundle"] = json!("Y2E=");
+        }
+        self.observed.mutating_webhooks.push(typed(value));
+    }
+
+    fn edit(&mut self, name: &str, edit: fn(&mut Value)) {
+        let at = self.root.iter().position(|one| one.name() == name).unwrap();
+        let mut value = self.root[at].clone().into_value();
+        edit(&mut value);
+        self.root[at] = object(value);
     }
 
     fn merge(&mut self, id: &Id, patch: &Value) {
@@ -397,6 +541,11 @@ fn foreign(kind: &str, version: &str, name: &str, labels: Value) -> Object {
         "apiVersion": version, "kind": kind,
         "metadata": { "name": name, "namespace": "istio-system", "uid": name, "labels": labels }, "spec": { "of": name },
     }))
+}
+
+fn skipped(patched: &Patched) -> Vec<&str> {
+    let skips = patched.plan.skips.iter();
+    skips.map(|skip| skip.what.as_str()).collect()
 }
 
 fn names(ids: &[Id]) -> Vec<String> {

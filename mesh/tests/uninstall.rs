@@ -69,7 +69,7 @@ fn what_others_made_blocks_and_what_kyma_made_does_not() {
 }
 
 #[test]
-fn the_filter_goes_first_then_webhooks_gateways_istiod_and_crds() {
+fn header_policies_go_once_no_gateway_and_no_istiod_is_left_and_the_backup_holds_them() {
     let contents = Contents {
         custom_resources: vec![object(json!({
             "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
@@ -83,13 +83,13 @@ fn the_filter_goes_first_then_webhooks_gateways_istiod_and_crds() {
     assert_eq!(
         steps,
         [
-            "filter",
-            "filter-gone",
             "webhooks",
             "gateways",
             "gateways-gone",
             "istiod",
             "istiod-gone",
+            "filter",
+            "filter-gone",
             "base",
             "crds",
             "crds-gone",
@@ -97,6 +97,8 @@ fn the_filter_goes_first_then_webhooks_gateways_istiod_and_crds() {
             "namespace-gone",
         ]
     );
+    let kept: Vec<String> = found.kept.iter().map(|one| one.id().to_string()).collect();
+    assert_eq!(kept, ["WasmPlugin shop/ours"]);
     for step in &found.plan.steps {
         if let Action::Delete(doomed) | Action::WaitGone(doomed) = &step.action {
             assert!(doomed.iter().all(|(_, uid)| !uid.is_empty()), "{step:?}");

@@ -103,7 +103,7 @@ async fn the_default_profile_on_an_empty_cluster() {
             .zip(&objects)
             .all(|(one, object)| one.result.id() == object.id())
     );
-    let nothing = probe(&reads).await;
+    let nothing = probe(&reads, &|_| None).await;
     assert!(
         matches!(nothing.invalid_policy_refused, ProbeResult::Unproved { .. }),
         "{nothing:?}"
@@ -170,7 +170,7 @@ async fn the_default_profile_on_an_empty_cluster() {
     // The API server takes a moment to hear of a changed webhook.
     let end = Instant::now() + Duration::from_secs(30);
     let asked = loop {
-        let asked = probe(&reads).await;
+        let asked = probe(&reads, &|_| None).await;
         let is_yes = matches!(asked.invalid_policy_refused, ProbeResult::Yes { .. });
         if is_yes || Instant::now() > end {
             break asked;

@@ -14,6 +14,7 @@ const PATCH: [&str; 4] = [
 
 /// The injector that `istioctl install` leaves active.
 const INJECTOR: &str = "istio-revision-tag-default";
+const CERTIFICATE: &str = "istio-ingressgateway-certs";
 
 #[test]
 fn a_foreign_istio_is_patched_verified_and_undone_field_by_field() {
@@ -103,6 +104,79 @@ fn a_foreign_istio_is_patched_verified_and_undone_field_by_field() {
             ran.code == 0
         })
         .says("all 5 criteria are met");
+
+    what_others_changed_stays_and_is_not_forgotten(&cluster);
+}
+
+/// A certificate that was replaced, and a field that somebody edited.
+fn what_others_changed_stays_and_is_not_forgotten(cluster: &Cluster) {
+    let ours = text(cluster, "istio", "mesh");
+    let theirs = json!({
+        "data": { "tls.crt": "dGhlaXJz", "tls.key": "dGhlaXIga2V5" },
+    });
+    merge(cluster, "secret", CERTIFICATE, &theirs);
+    let edited = json!({ "data": { "mesh": format!("{ours}\n# a comment\n") } });
+    merge(cluster, "configmap", "istio", &edited);
+
+    let folder = cluster.file("kept", "");
+    std::fs::remove_file(&folder).unwrap();
+    let undo = ["patch", "--undo", "--yes"];
+    cluster
+        .plugin(&[&undo[..], &["--backup", &folder]].concat())
+        .exits(0)
+        .says("`Secret istio-system/istio-ingressgateway-certs` stays as it is: somebody changed it since")
+        .says("`ConfigMap istio-system/istio` stays as it is: somebody changed it since")
+        .says("configmap_istio-system_istio-sidecar-injector.yaml");
+    let data = || cluster.get(&["secret", CERTIFICATE, "--namespace=istio-system"])["data"].clone();
+    assert_eq!(data(), theirs["data"]);
+    assert_eq!(
+        text(cluster, "istio", "mesh"),
+        edited["data"]["mesh"].as_str().unwrap()
+    );
+    let values: Value =
+        serde_json::from_str(&text(cluster, "istio-sidecar-injector", "values")).unwrap();
+    assert!(
+        values["global"]["proxy"]["resources"]["limits"]["memory"].is_null(),
+        "{values}"
+    );
+    // What is left in the record stays there until it can be taken back.
+    cluster.plugin(&undo).exits(0).says("nothing to do");
+    merge(
+        cluster,
+        "configmap",
+        "istio",
+        &json!({ "data": { "mesh": ours } }),
+    );
+    cluster.plugin(&undo).exits(0).says("done");
+    let mesh = text(cluster, "istio", "mesh");
+    assert!(!mesh.contains("zipkin"), "{mesh}");
+    assert_eq!(data(), theirs["data"]);
+    let secrets = cluster.kubectl(&[
+        "get",
+        "secrets",
+        "--namespace=istio-system",
+        "--output=name",
+    ]);
+    assert!(!secrets.contains("kyma-istio-patch-backup"), "{secrets}");
+}
+
+fn merge(cluster: &Cluster, kind: &str, name: &str, patch: &Value) {
+    let patch = patch.to_string();
+    let call = [
+        "patch",
+        kind,
+        name,
+        "--namespace=istio-system",
+        "--type=merge",
+        "--patch",
+        &patch,
+    ];
+    cluster.kubectl(&call);
+}
+
+fn text(cluster: &Cluster, name: &str, key: &str) -> String {
+    let map = cluster.get(&["configmap", name, "--namespace=istio-system"]);
+    map["data"][key].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -143,6 +217,20 @@ fn a_missing_webhook_comes_back_and_a_certificate_that_is_there_is_kept() {
         .plugin_until(&["patch", "--yes"], |ran| ran.stdout.contains("1 of 5"))
         .exits(1)
         .says("1 of 5 criteria not met: mtls-strict");
+
+    // What the API server and istiod added to it makes it nobody else's.
+    let undo = ["patch", "--undo", "--yes"];
+    let injectors = || cluster.kubectl(&["get", webhook[0], "--output=name"]);
+    cluster.plugin(&undo).exits(0);
+    assert!(!injectors().contains(webhook[1]), "{}", injectors());
+    cluster.plugin(&PATCH).exits(0);
+    // An installation that takes it over does.
+    by_istioctl(&cluster);
+    cluster
+        .plugin(&undo)
+        .exits(0)
+        .says("`MutatingWebhookConfiguration istio-sidecar-injector` stays as it is");
+    assert!(injectors().contains(webhook[1]), "{}", injectors());
 }
 
 #[test]
@@ -201,6 +289,8 @@ fn as_the_job(cluster: &Cluster) -> String {
         printed.stdout.contains(job) && printed.stdout.contains("app: istio-kyma-patch"),
         "{printed}"
     );
+    // Kyma's namespace, where one of its rights holds.
+    cluster.apply(&manifests::namespace("kyma-system", json!({})));
     // Its image can't run here: its rights are what is tested.
     let rights: Vec<&str> = printed
         .stdout
@@ -226,16 +316,13 @@ fn as_the_job(cluster: &Cluster) -> String {
 }
 
 fn is_configured(cluster: &Cluster) {
-    let text = |name: &str, key: &str| {
-        let path = format!("--output=jsonpath={{.data.{key}}}");
-        cluster.kubectl(&["get", "configmap", name, "--namespace=istio-system", &path])
-    };
-    let values: Value = serde_json::from_str(&text("istio-sidecar-injector", "values")).unwrap();
+    let values: Value =
+        serde_json::from_str(&text(cluster, "istio-sidecar-injector", "values")).unwrap();
     assert!(
         values["global"]["proxy"]["resources"]["limits"]["memory"].is_string(),
         "{values}"
     );
-    let mesh = text("istio", "mesh");
+    let mesh = text(cluster, "istio", "mesh");
     assert!(mesh.contains("zipkin.kyma-system"), "{mesh}");
 }
 

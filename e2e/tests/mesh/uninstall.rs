@@ -50,7 +50,8 @@ fn resources_of_others_block_until_they_are_kept_in_files_and_come_back_from_the
     cluster.plugin(&delete).exits(2).says("no terminal");
     before.assert_same(&Snapshot::of(&cluster), "a question without an answer");
     let gone = cluster.plugin(&[&delete[..], &["--yes"]].concat()).exits(0);
-    gone.says("Deployment shop/cart still runs 1 sidecar");
+    gone.says("Deployment shop/cart still runs 1 sidecar")
+        .says("wasmplugin.extensions.istio.io_shop_ours.yaml");
     is_gone(&cluster);
     nothing_to_do(&cluster);
 
@@ -70,6 +71,8 @@ fn an_uninstallation_that_is_killed_is_completed_by_the_next_and_others_keep_the
     cluster
         .install(&["--profile", "evaluation", "-f", &file])
         .exits(0);
+    let policy = header_policy("default");
+    cluster.apply_as(&policy.to_string(), "kubectl-kyma-istio");
     // Somebody's own Prometheus, in Istio's namespace.
     cluster.apply(&manifests::workload(
         "istio-system",
@@ -96,6 +99,16 @@ fn an_uninstallation_that_is_killed_is_completed_by_the_next_and_others_keep_the
         )
         .exits(6)
         .says("running it again continues");
+        // Until no gateway is left, the policy is in force.
+        let filter = STEPS.iter().position(|one| *one == "filter");
+        if STEPS.iter().position(|one| *one == step) < filter {
+            let policies = cluster.kubectl(&["get", "wasmplugins", "--output=name"]);
+            assert_eq!(
+                policies.trim(),
+                "wasmplugin.extensions.istio.io/ours",
+                "{step}"
+            );
+        }
         if step == "webhooks" {
             // While it is under way, nothing is installed.
             cluster
@@ -123,7 +136,7 @@ fn an_uninstallation_that_is_killed_is_completed_by_the_next_and_others_keep_the
     assert!(istios.is_empty(), "{istios:#?}");
 }
 
-const STEPS: [&str; 15] = [
+const STEPS: [&str; 17] = [
     "custom-resource",
     "policies",
     "policies-gone",
@@ -134,6 +147,8 @@ const STEPS: [&str; 15] = [
     "istiod-gone",
     "cni",
     "cni-gone",
+    "filter",
+    "filter-gone",
     "base",
     "crds",
     "crds-gone",
@@ -207,15 +222,19 @@ fn others(cluster: &Cluster) {
         object("extensions.istio.io/v1alpha1", "TrafficExtension", "theirs", json!({ "wasm": { "url": "oci://example.com/theirs:1" } })),
     ] });
     cluster.apply(&list.to_string());
-    let labels = json!({ "app.kubernetes.io/managed-by": "kubectl-kyma-istio" });
-    let mut ours = object(
-        "extensions.istio.io/v1alpha1",
-        "WasmPlugin",
-        "ours",
-        json!({ "url": "oci://example.com/ours:1" }),
-    );
-    ours["metadata"]["labels"] = labels;
+    let ours = header_policy("shop");
     cluster.apply_as(&ours.to_string(), "kubectl-kyma-istio");
+}
+
+/// As `filter deploy` applies it, in small.
+fn header_policy(namespace: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+        "metadata": {
+            "name": "ours", "namespace": namespace, "labels": { "app.kubernetes.io/managed-by": "kubectl-kyma-istio" },
+        },
+        "spec": { "url": "oci://example.com/ours:1" },
+    })
 }
 
 fn blockers(ran: &Ran) -> Vec<String> {
@@ -237,7 +256,7 @@ fn blockers(ran: &Ran) -> Vec<String> {
 }
 
 fn specs(cluster: &Cluster) -> Vec<serde_json::Value> {
-    let kinds = "virtualservices.networking.istio.io,gateways.networking.istio.io,trafficextensions.extensions.istio.io";
+    let kinds = "virtualservices.networking.istio.io,gateways.networking.istio.io,trafficextensions.extensions.istio.io,wasmplugins.extensions.istio.io";
     let list = cluster.get(&[kinds, "--namespace=shop"]);
     let items = list["items"].as_array().unwrap();
     items

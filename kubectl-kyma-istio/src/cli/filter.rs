@@ -14,9 +14,9 @@ pub const DEPLOY: &str = "Examples:
   kubectl kyma-istio filter deploy -f policy.yaml --image registry.example.com/team/header-policy:1.0
   kubectl kyma-istio filter deploy -f policy.yaml --dry-run
 
-The pull is rehearsed by istio-agent's rules and the digest is written, never the tag. It is done when the filter itself says, on each selected proxy, that it runs this policy. Where it doesn't come to that, what was there before is brought back.
+The pull is rehearsed by istio-agent's rules and the digest is written, never the tag. It is done when the filter itself says, on each selected proxy, that it runs this policy. Where one can't, what was there before is brought back. Where nobody knows in time, or after Ctrl-C, it stays deployed; the same command goes on from there.
 
-Exit codes: 0 every selected proxy runs it; 1 one doesn't, and what was before is back; 2 invalid input; 3 cluster or registry unreachable or forbidden; 4 timed out; 5 refused by a gate, or by you; 6 partly done.";
+Exit codes: 0 every selected proxy runs it; 1 one doesn't, and what was before is back; 2 invalid input; 3 cluster or registry unreachable or forbidden; 4 timed out, it stays deployed; 5 refused by a gate, or by you; 6 partly done: interrupted, or what was before couldn't be brought back to work.";
 pub const STATUS: &str = "Examples:
   kubectl kyma-istio filter status
   kubectl kyma-istio filter status istio-system/shop -o json
@@ -29,11 +29,13 @@ Exit codes: 0 told, 3 cluster unreachable or forbidden.";
 pub const ROLLBACK: &str = "Example:
   kubectl kyma-istio filter rollback shop
 
-Image and policy go back together, to what they were before the last roll-out; a second rollback goes forth again.
+Image and policy go back together, to what they were before the last roll-out; a second rollback goes forth again. The pull is rehearsed, and where a proxy doesn't come to run it, the policy that stood there is brought back, as by `deploy`.
 
 Exit codes: as of `deploy`; 5 also where there is nothing to go back to.";
 pub const REMOVE: &str = "Example:
   kubectl kyma-istio filter remove shop
+
+Its canary, if it has one, goes with it.
 
 Exit codes: 0 no proxy has it any more, 3 cluster unreachable or forbidden, 4 timed out, 5 refused by you.";
 pub const COMPARE: &str = "Example:
@@ -45,14 +47,14 @@ Exit codes: 0 told, 2 there is no canary, 3 cluster unreachable or forbidden.";
 pub const PROMOTE: &str = "Example:
   kubectl kyma-istio filter promote shop
 
-The canary's image and policy become the enforcing ones, on all proxies of the policy; then the canary goes.
+The canary's image and policy become the enforcing ones, on all proxies of the policy; then the canary goes. The pull is rehearsed, and where a proxy doesn't come to run it, the policy before is brought back, as by `deploy`.
 
 Exit codes: as of `deploy`; 2 also where there is no canary.";
 pub const LOGS: &str = "Examples:
   kubectl kyma-istio filter logs shop
   kubectl kyma-istio filter logs shop -f --level trace
 
-While it follows, the level of the proxies' logger `wasm` is raised; it is put back at the end, after Ctrl-C too. At `trace` each decision is logged, five seconds after the level was raised.
+While it follows, the level of the proxies' logger `wasm` is raised; it is put back at the end, after Ctrl-C and a closed terminal too. A proxy that has the level already, from another follower, keeps it. A container that restarts is followed on. At `trace` each decision is logged, five seconds after the level was raised.
 
 Exit codes: 0 told, 1 a level could not be put back, 3 cluster unreachable or forbidden.";
 
@@ -67,15 +69,11 @@ pub struct Deploy {
     /// A Secret of type kubernetes.io/dockerconfigjson in the plugin's namespace [default: the one that is deployed]; an empty name: none.
     #[arg(long, value_name = "SECRET")]
     pub pull_secret: Option<String>,
-    /// Don't try the pull: only the proxies reach the registry. The image must name its digest.
-    #[arg(long)]
-    pub skip_rehearsal: bool,
     /// Bring it as a shadow beside the one that runs: it counts and touches nothing. `compare` and `promote` go on from there.
     #[arg(long)]
     pub canary: bool,
-    /// Leave what was deployed as it is, also where a proxy doesn't run it.
-    #[arg(long)]
-    pub no_rollback: bool,
+    #[command(flatten)]
+    pub rolls: Rolls,
     #[command(flatten)]
     pub operate: Operate,
     #[command(flatten)]
@@ -84,6 +82,20 @@ pub struct Deploy {
     pub output: Output,
     #[command(flatten)]
     pub connection: Connection,
+}
+
+/// How a roll-out goes.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Rolls {
+    /// Don't try the pull: only the proxies reach the registry. The image must name its digest.
+    #[arg(long)]
+    pub skip_rehearsal: bool,
+    /// Leave what was deployed as it is, also where a proxy doesn't run it.
+    #[arg(long)]
+    pub no_rollback: bool,
+    /// Take fields that other field managers own, such as an editor's.
+    #[arg(long)]
+    pub force_conflicts: bool,
 }
 
 /// How a change is made.
@@ -98,9 +110,6 @@ pub struct Operate {
     /// How long proxies may take.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
     pub timeout: Duration,
-    /// Take fields that other field managers own, such as an editor's.
-    #[arg(long)]
-    pub force_conflicts: bool,
 }
 
 #[derive(Debug, Args)]
@@ -114,9 +123,26 @@ pub struct FilterStatus {
     pub connection: Connection,
 }
 
-/// `rollback` and `remove`.
+/// `rollback` and `promote`: another state of a policy that is deployed.
 #[derive(Debug, Args)]
-pub struct OnePolicy {
+pub struct Replace {
+    /// `[NAMESPACE/]NAME`.
+    #[arg(value_name = "POLICY")]
+    pub policy: String,
+    #[command(flatten)]
+    pub rolls: Rolls,
+    #[command(flatten)]
+    pub operate: Operate,
+    #[command(flatten)]
+    pub registry: Registry,
+    #[command(flatten)]
+    pub output: Output,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub struct Remove {
     /// `[NAMESPACE/]NAME`.
     #[arg(value_name = "POLICY")]
     pub policy: String,

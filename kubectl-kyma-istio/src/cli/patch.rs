@@ -16,7 +16,7 @@ pub struct Patch {
     /// Don't ask.
     #[arg(short, long)]
     pub yes: bool,
-    /// Bring back what `patch` changed and removed.
+    /// Bring back what `patch` changed and removed; what others changed since stays as it is.
     #[arg(long, conflicts_with_all = ["verify_only", "job"])]
     pub undo: bool,
     /// Change nothing, judge only.
@@ -49,8 +49,12 @@ pub struct Patch {
     /// The limit of each wait.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub timeout: Duration,
-    /// Print the Job `istio-kyma-patch` and its rights instead of working from here.
-    #[arg(long, requires = "image")]
+    /// Print the Job `istio-kyma-patch` and its rights, which amount to an administrator's, instead of working from here.
+    #[arg(
+        long,
+        requires = "image",
+        conflicts_with_all = ["dry_run", "tls_cert", "tls_key", "backup", "istioctl", "manifests"],
+    )]
     pub job: bool,
     /// The image of the Job: the plugin is its entrypoint.
     #[arg(long, value_name = "IMAGE", requires = "job")]
@@ -81,3 +85,34 @@ pub const AFTER_HELP: &str = "Examples:
 Killed or interrupted at any point, the same command continues.
 
 Exit codes: 0 done, or nothing to do; 1 a criterion failed afterwards; 2 invalid input, or no terminal and no --yes; 3 cluster unreachable or forbidden; 4 timed out; 5 refused by a gate, or by you; 6 partly done.";
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        patch: Patch,
+    }
+
+    #[test]
+    fn what_the_job_can_not_do_is_refused_and_not_dropped() {
+        let job = ["patch", "--job", "--image=example.com/plugin:1"];
+        assert!(Alone::try_parse_from(job).is_ok());
+        for flags in [
+            &["--dry-run"][..],
+            &["--undo"],
+            &["--backup=before"],
+            &["--tls-cert=cert.pem", "--tls-key=key.pem"],
+            &["--istioctl=istioctl"],
+            &["--manifests=charts"],
+        ] {
+            let parsed = Alone::try_parse_from([&job[..], flags].concat());
+            let error = parsed.expect_err("refused").kind();
+            assert_eq!(error, clap::error::ErrorKind::ArgumentConflict, "{flags:?}");
+        }
+    }
+}

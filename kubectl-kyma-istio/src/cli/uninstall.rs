@@ -16,7 +16,7 @@ pub struct Uninstall {
     /// Don't ask.
     #[arg(short, long)]
     pub yes: bool,
-    /// Write Istio's resources of others, and the Istio custom resource, as files that `kubectl apply -f DIR` brings back.
+    /// Write Istio's resources of others, header policies and the Istio custom resource as files that `kubectl apply -f DIR` brings back.
     #[arg(long, value_name = "DIR")]
     pub backup: Option<PathBuf>,
     /// Delete Istio's resources of others too, once the backup is written.

@@ -9,6 +9,7 @@ use mesh::criteria::{Required, judge};
 use mesh::observed::Version;
 use mesh::versions::versions;
 
+use super::filter::looking::gauge;
 use super::runtime;
 use crate::cli::Verify;
 use crate::error::Error;
@@ -35,7 +36,7 @@ pub fn of_release(version: mesh::versions::Version) -> Result<Version, Error> {
 
 /// One look and its verdict.
 pub async fn judged(connection: &Connection, version: &Version) -> Result<Verified, Error> {
-    let (observed, probes) = tokio::join!(observe(connection), probe(connection));
+    let (observed, probes) = tokio::join!(observe(connection), probe(connection, &gauge));
     let required = Required {
         version: version.clone(),
     };

@@ -26,13 +26,24 @@ pub struct Deployed {
     /// How a pull goes by istio-agent's rules; none if it wasn't tried.
     pub rehearsal: Option<Checked>,
     pub written: bool,
+    /// Nobody knew in time whether it runs; it stays deployed.
     pub timed_out: bool,
+    /// The wait was ended by the user; what is deployed stays.
+    pub interrupted: bool,
+    /// `rollback` has something to go back to.
+    pub can_go_back: bool,
+    /// Why the last look at the proxies found nothing.
+    pub not_asked: Option<String>,
     /// What each proxy makes of it; none in a dry run.
     pub status: Option<PolicyStatus>,
-    /// It didn't come to run, and what was there before was brought back: what each proxy makes of that.
+    /// It didn't come to run, and what was there before was written again.
+    pub written_back: bool,
+    /// What each proxy makes of what was written again; none if nobody could be asked.
     pub brought_back: Option<PolicyStatus>,
     /// It didn't come to run, and nothing was there before: it was taken away again.
     pub taken_away: bool,
+    /// It didn't come to run, and what was there before can't be brought back: why.
+    pub not_brought_back: Option<String>,
 }
 
 impl Deployed {
@@ -57,18 +68,41 @@ impl Deployed {
             rehearsal: None,
             written: false,
             timed_out: false,
+            interrupted: false,
+            can_go_back: false,
+            not_asked: None,
             status: None,
+            written_back: false,
             brought_back: None,
             taken_away: false,
+            not_brought_back: None,
         }
     }
 
+    /// The same, with what was found before it began.
+    pub fn with(mut self, (warnings, rehearsal): (Vec<Finding>, Option<Checked>)) -> Self {
+        self.warnings = warnings;
+        self.rehearsal = rehearsal;
+        self
+    }
+
+    fn is_enforced(&self) -> bool {
+        self.status.as_ref().is_some_and(PolicyStatus::is_enforced)
+    }
+
+    /// What was there before runs again.
+    fn is_back(&self) -> bool {
+        let before = self.brought_back.as_ref();
+        before.is_some_and(PolicyStatus::is_enforced)
+    }
+
     pub fn exit_code(&self) -> u8 {
-        match &self.status {
-            None => exit::DONE,
-            Some(status) if status.is_enforced() => exit::DONE,
-            Some(_) if self.timed_out => exit::TIMED_OUT,
-            Some(_) => exit::NEGATIVE,
+        match () {
+            () if self.dry_run || self.is_enforced() => exit::DONE,
+            () if self.interrupted || self.not_brought_back.is_some() => exit::PARTLY,
+            () if self.timed_out => exit::TIMED_OUT,
+            () if self.written_back && !self.is_back() => exit::PARTLY,
+            () => exit::NEGATIVE,
         }
     }
 
@@ -94,33 +128,73 @@ impl Deployed {
     }
 
     pub fn human(&self, text: &mut Text) {
-        let Some(status) = &self.status else {
+        if self.dry_run {
             self.plan(text);
             return text.line(format_args!("dry run: nothing was written"));
-        };
+        }
         if !self.written {
             text.line(format_args!("nothing to write: the cluster has it already"));
         }
-        status.human(text);
-        status.proxies(text);
-        let verdict = match (status.is_enforced(), self.timed_out) {
-            (true, _) => text.styled(Style::Good, "running: every selected proxy says so itself"),
-            (false, true) => text.styled(
+        if let Some(status) = &self.status {
+            status.human(text);
+            status.proxies(text);
+        }
+        let verdict = match () {
+            () if self.is_enforced() => {
+                text.styled(Style::Good, "running: every selected proxy says so itself")
+            }
+            () if self.timed_out => text.styled(
                 Style::Bad,
-                "timed out: not every selected proxy runs it yet; it stays deployed",
+                "timed out: not every selected proxy says that it runs it",
             ),
-            (false, false) => text.styled(Style::Bad, "not running"),
+            () if self.interrupted && !self.written_back => text.styled(Style::Bad, "interrupted"),
+            () => text.styled(Style::Bad, "not running"),
         };
         text.line(format_args!("{verdict}"));
-        if let Some(before) = &self.brought_back {
-            text.line(format_args!("what was there before is back:"));
-            before.proxies(text);
+        self.afterwards(text);
+    }
+
+    fn last_look(&self, text: &mut Text) {
+        if let Some(why) = &self.not_asked {
+            text.line(format_args!("  the last look at the proxies failed: {why}"));
         }
+    }
+
+    /// What stands there now, where it doesn't run.
+    fn afterwards(&self, text: &mut Text) {
+        if self.written_back {
+            let but = match self.is_back() {
+                true => "",
+                false => ", but not every selected proxy says that it runs it",
+            };
+            text.line(format_args!("what was there before is back{but}:"));
+            if let Some(before) = &self.brought_back {
+                before.proxies(text);
+            }
+            return self.last_look(text);
+        }
+        self.last_look(text);
         if self.taken_away {
-            text.line(format_args!(
+            return text.line(format_args!(
                 "it was taken away again: nothing was there before"
             ));
         }
+        if self.is_enforced() {
+            return;
+        }
+        if let Some(why) = &self.not_brought_back {
+            let bad = text.styled(Style::Bad, "what was there before is not back:");
+            text.line(format_args!("{bad} {why}"));
+        }
+        text.line(format_args!("it stays deployed"));
+        let (verb, does) = match self.can_go_back {
+            true => ("rollback", "goes back to what was there before"),
+            false => ("remove", "takes it away"),
+        };
+        let policy = &self.policy;
+        text.hint(&format!(
+            "`kubectl kyma-istio filter status {policy}` tells what becomes of it, `kubectl kyma-istio filter {verb} {policy}` {does}"
+        ));
     }
 }
 
@@ -136,6 +210,8 @@ fn without_record(change: &ObjectDiff) -> ObjectDiff {
 #[serde(rename_all = "camelCase")]
 pub struct Removed {
     pub policy: String,
+    /// Shadows of it, which go with it.
+    pub canaries: Vec<String>,
     pub dry_run: bool,
     /// Proxies that had it.
     pub proxies: Vec<String>,
@@ -154,6 +230,9 @@ impl Removed {
     pub fn plan(&self, text: &mut Text) {
         let verb = text.styled(Style::Bad, "remove");
         text.line(format_args!("{verb}  policy {}", self.policy));
+        for canary in &self.canaries {
+            text.line(format_args!("{verb}  its canary {canary}"));
+        }
         for proxy in &self.proxies {
             text.line(format_args!("        => requests of {proxy} pass unjudged"));
         }
@@ -167,13 +246,24 @@ impl Removed {
             }
             (false, []) => text.line(format_args!(
                 "removed {}: no proxy has it any more",
-                self.policy
+                self.all()
             )),
             (false, left) => text.line(format_args!(
                 "removed {}, but still in {}",
-                self.policy,
+                self.all(),
                 left.join(", ")
             )),
         }
     }
+
+    /// `a/b and its canary a/b-canary`.
+    fn all(&self) -> String {
+        let canaries = self.canaries.iter();
+        canaries.fold(self.policy.clone(), |all, canary| {
+            format!("{all} and its canary {canary}")
+        })
+    }
 }
+
+#[cfg(test)]
+mod tests;

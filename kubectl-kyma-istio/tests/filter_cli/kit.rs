@@ -1,7 +1,8 @@
 //! The built plugin in an environment that knows nothing, and a registry.
 
+use std::fs::File;
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,18 @@ impl Plugin {
         self
     }
 
+    /// Starts it; its answer and its story go to files in this folder.
+    pub fn start(mut self, folder: &TempDir) -> Started {
+        let place = |name: &str| folder.path().join(name);
+        let file = |name: &str| File::create(place(name)).unwrap();
+        self.command.stdout(file("stdout")).stderr(file("stderr"));
+        Started {
+            child: self.command.spawn().unwrap(),
+            folder: folder.path().to_owned(),
+            _plugin: self,
+        }
+    }
+
     pub fn run(mut self) -> Answer {
         let output = self.command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
@@ -51,6 +64,49 @@ impl Plugin {
             code: u8::try_from(output.status.code().unwrap()).unwrap(),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
+        }
+    }
+}
+
+/// A plugin that runs.
+pub struct Started {
+    child: Child,
+    folder: PathBuf,
+    _plugin: Plugin,
+}
+
+impl Started {
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.join(name)).unwrap()
+    }
+
+    /// Waits until its story has this.
+    pub fn tells(&self, what: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.text("stderr").contains(what) {
+            assert!(
+                Instant::now() < deadline,
+                "no `{what}`: {}",
+                self.text("stderr")
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        let sent = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    pub fn ends(mut self) -> Answer {
+        let status = self.child.wait().unwrap();
+        Answer {
+            code: u8::try_from(status.code().unwrap()).unwrap(),
+            stdout: self.text("stdout"),
+            stderr: self.text("stderr"),
         }
     }
 }

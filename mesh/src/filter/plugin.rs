@@ -8,7 +8,7 @@ use crate::object::{ManifestError, Object};
 use crate::observed::{MANAGED_BY, MANAGED_BY_LABEL};
 
 /// Annotations of an object may have 256 KiB together; a longer record of the past is left out.
-const LONGEST_RECORD: usize = 200 * 1024;
+pub const LONGEST_RECORD: usize = 200 * 1024;
 
 /// Which listeners of the selected proxies get the filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,16 @@
 //! What a proxy makes of a plugin. Only the filter's own gauge proves that it runs; everything else explains.
 
+use std::time::Duration;
+
 use super::live::Plugin;
 use super::look::{Look, Resource, ResourceKind, seconds};
 use crate::codes::Code;
 
 /// So long an update may be under way, in seconds: the filter repeats its gauge every five.
 const SETTLED: i64 = 12;
+/// A gauge that read 0 is looked at again after this: the filter repeats it every five seconds, and a policy that goes takes
+/// back the value that the same policy has set anew.
+pub const AGAIN: Duration = Duration::from_secs(6);
 /// How the filter begins a line about a configuration that it can't take.
 const REFUSED: &str = "header policy refused:";
 /// Of a fingerprint as text, the digits that the gauge keeps: 52 bits.
@@ -205,6 +210,13 @@ impl State {
                 | Self::DenyAll { .. }
                 | Self::AllowAll { .. }
         )
+    }
+
+    /// True when nothing but the filter's silence speaks against it. Between two of its words that means nothing: look again,
+    /// [`AGAIN`] later.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::Refusing { cause: None })
     }
 
     /// One word.

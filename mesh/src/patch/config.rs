@@ -135,5 +135,5 @@ pub(super) fn config_map(observed: &Observed, name: &str) -> Option<Object> {
         map.metadata.name.as_deref() == Some(name)
             && map.metadata.namespace.as_deref() == Some(ISTIO_SYSTEM)
     })?;
-    super::undo::typed(&id("v1", "ConfigMap", name), map)
+    super::live::typed(&id("v1", "ConfigMap", name), map)
 }

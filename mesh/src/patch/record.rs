@@ -44,6 +44,9 @@ pub enum Change {
     Created {
         /// Which.
         id: Id,
+        /// The fields that say whether it is still what was made.
+        #[serde(default)]
+        made: Value,
     },
     /// An object that was removed.
     Removed {
@@ -74,7 +77,7 @@ impl Change {
     #[must_use]
     pub fn id(&self) -> Option<Id> {
         match self {
-            Self::Changed { id, .. } | Self::Created { id } => Some(id.clone()),
+            Self::Changed { id, .. } | Self::Created { id, .. } => Some(id.clone()),
             Self::Removed { object } => Object::new(object.clone()).ok().map(|object| object.id()),
         }
     }
@@ -85,6 +88,10 @@ impl Record {
     #[must_use]
     pub fn changes(&self) -> &[Change] {
         &self.0
+    }
+
+    pub(super) fn of(changes: Vec<Change>) -> Self {
+        Self(changes)
     }
 
     pub(super) fn add(&mut self, change: Change) {

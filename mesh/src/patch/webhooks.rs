@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::{Value, json};
 
 use super::Work;
-use super::undo::typed;
+use super::live::typed;
 use crate::object::{Id, Object};
 use crate::observed::{Form, ISTIO_SYSTEM, Observed, is_deactivated, is_injector};
 

@@ -1,5 +1,5 @@
-//! The plan of an uninstallation: what others made blocks it, then everything of ours goes, top first: filter, policies,
-//! webhooks, gateways, istiod, CNI, roles, CRDs, the namespace. The record goes last, so that a killed run is seen as one.
+//! The plan of an uninstallation: what others made blocks it, then everything of ours goes, top first: policies, webhooks,
+//! gateways, istiod, CNI, header policies, roles, CRDs, the namespace. The record goes last, so that a killed run is seen as one.
 
 mod blockers;
 mod leftovers;
@@ -23,7 +23,8 @@ pub struct Uninstall {
     pub plan: Plan,
     /// Custom resources of others, sorted by name: with the CRDs they would go.
     pub blockers: Vec<Object>,
-    /// What a backup holds: the blockers, what is Kyma's by its name alone, and the `Istio` custom resource.
+    /// What a backup holds: the blockers, header policies, what is Kyma's by its name alone, and the `Istio` custom
+    /// resource.
     pub kept: Vec<Object>,
     /// Workloads that have a proxy, sorted: they run on without a control plane.
     pub meshed: Vec<Meshed>,
@@ -49,16 +50,17 @@ pub fn uninstall(
     let sorted = blockers::sort(&contents.custom_resources);
     let mut plan = Plan::default();
     record_begins(observed, &mut plan);
-    gone(&mut plan, &FILTER, ids(&sorted.filter));
     if delete_blockers {
         gone(&mut plan, &BLOCKERS, ids(&sorted.blockers));
     }
     let mut left = Vec::new();
     if is_managed {
+        // The operator takes them for somebody's, and would wait for them to go.
+        gone(&mut plan, &FILTER, ids(&sorted.filter));
         wait_for_operator(observed, &mut plan);
     } else {
         gone(&mut plan, &POLICIES, ids(&sorted.ours));
-        left = everything(observed, contents, &mut plan);
+        left = everything(observed, contents, &sorted.filter, &mut plan);
         record_ends(observed, &mut plan);
     }
     let meshed = leftovers::meshed(observed, &plan);
@@ -66,7 +68,8 @@ pub fn uninstall(
     let record = gates::custom_resource(observed).into_iter();
     // Known by name alone: somebody may have made it all the same.
     let named = sorted.ours.iter().filter(|one| !is_proved_ours(one));
-    let kept = sorted.blockers.iter().chain(named).chain(record);
+    let kept = sorted.blockers.iter().chain(&sorted.filter);
+    let kept = kept.chain(named).chain(record);
     Ok(Uninstall {
         plan,
         kept: kept.cloned().collect(),
@@ -79,7 +82,7 @@ pub fn uninstall(
 /// Names of a step that deletes and of the one that waits, and a title.
 struct Words(&'static str, &'static str, &'static str);
 
-const FILTER: Words = Words("filter", "filter-gone", "the header policy filter");
+const FILTER: Words = Words("filter", "filter-gone", "the header policies");
 const BLOCKERS: Words = Words("blockers", "blockers-gone", "the resources of others");
 const POLICIES: Words = Words("policies", "policies-gone", "what Kyma added to the mesh");
 const GATEWAYS: Words = Words("gateways", "gateways-gone", "the gateways");
@@ -89,7 +92,12 @@ const CRDS: Words = Words("crds", "crds-gone", "the CRDs");
 const NAMESPACE: Words = Words("namespace", "namespace-gone", "the namespace");
 
 /// Istio itself; what it leaves.
-fn everything(observed: &Observed, contents: &Contents, plan: &mut Plan) -> Vec<Leftover> {
+fn everything(
+    observed: &Observed,
+    contents: &Contents,
+    filter: &[Object],
+    plan: &mut Plan,
+) -> Vec<Leftover> {
     let runs = |object: &&Object| {
         matches!(
             object.kind(),
@@ -118,6 +126,8 @@ fn everything(observed: &Observed, contents: &Contents, plan: &mut Plan) -> Vec<
     gone(plan, &GATEWAYS, of(Part::Gateways));
     gone(plan, &ISTIOD, of(Part::Istiod));
     gone(plan, &CNI, of(Part::Cni));
+    // No gateway serves any more, and no istiod takes the policy from a proxy that runs on: nothing goes through unjudged.
+    gone(plan, &FILTER, ids(filter));
     let rest = observed.owned.iter().filter(|one| {
         let is_done = runs(one) && Part::of(one) != Part::Base;
         !is_done && !is_webhook(one) && !is_resource(one)

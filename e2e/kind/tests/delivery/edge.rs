@@ -167,6 +167,24 @@ impl<'s> Edge<'s> {
         line.trim().to_owned()
     }
 
+    /// `verify` says no to this policy, too; with what it says. Other scenarios break their own meanwhile.
+    #[track_caller]
+    pub fn is_not_verified(&self) -> String {
+        let ran = plugin(&["verify", "--output=json"]).exits(1);
+        let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran}"));
+        let mut criteria = answer["criteria"].as_array().into_iter().flatten();
+        let enforcement = criteria
+            .find(|one| one["code"] == "KI-V003")
+            .unwrap_or_else(|| panic!("no KI-V003: {ran}"));
+        assert_eq!(enforcement["met"], json!(false), "{ran}");
+        let evidence = enforcement["evidence"].as_array().into_iter().flatten();
+        let own = format!("policy {}: ", self.policy());
+        let lines = evidence.filter_map(Value::as_str);
+        let mut said = lines.flat_map(|line| line.split("; ")).map(str::to_owned);
+        said.find(|line| line.starts_with(&own))
+            .unwrap_or_else(|| panic!("nothing of {own}{ran}"))
+    }
+
     /// The status that a client gets, and the filter's reason for it.
     #[track_caller]
     pub fn answers(&self, client: &str) -> (u16, Option<String>) {

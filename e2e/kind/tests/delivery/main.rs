@@ -7,7 +7,9 @@
 )]
 
 mod edge;
+mod logs;
 mod probe;
 mod refused;
 mod rollout;
 mod silent;
+mod undone;

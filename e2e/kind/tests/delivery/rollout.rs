@@ -1,45 +1,9 @@
 //! Forth, back, beside each other, and away.
 
-use std::fs::File;
-use std::process::Command;
-
-use e2e_kind::{Space, Tokens, kubectl, login, plugin, until, variable};
+use e2e_kind::{Space, Tokens, kubectl, login, plugin};
 use serde_json::{Value, json};
 
-use crate::edge::{ALSO_BANNED, BANNED, Edge, WELCOME, other_policy, policy, push, push_one_layer};
-
-#[test]
-fn a_deploy_that_no_proxy_can_follow_leaves_the_earlier_filter_in_force() {
-    let space = Space::new("failed");
-    let edge = Edge::new(&space);
-    let broken = push_one_layer();
-    let blindly = ["--image", &broken, "--skip-rehearsal"];
-
-    let first = edge.deploy(policy(), &blindly).exits(1);
-    assert!(
-        first
-            .stdout
-            .contains("it was taken away again: nothing was there before"),
-        "{first}"
-    );
-    assert_eq!(edge.plugin(), None);
-    edge.comes_to_answer(BANNED, 200);
-
-    let good = push("good", None);
-    edge.brings(policy(), &good);
-    let later = edge.deploy(other_policy(), &blindly).exits(1);
-    assert!(
-        later.stdout.contains("what was there before is back:"),
-        "{later}"
-    );
-    assert!(later.stdout.contains("KI-F003"), "{later}");
-    assert_eq!(
-        edge.plugin().expect("the plugin")["spec"]["url"],
-        json!(good)
-    );
-    edge.judges();
-    assert_eq!(edge.answers(ALSO_BANNED), (200, None));
-}
+use crate::edge::{ALSO_BANNED, BANNED, Edge, WELCOME, other_policy, policy, push};
 
 #[test]
 fn rollback_brings_the_policy_before_and_then_forth_again_and_remove_leaves_nothing() {
@@ -70,12 +34,18 @@ fn rollback_brings_the_policy_before_and_then_forth_again_and_remove_leaves_noth
     let _forth = plugin(&["filter", "rollback", &name, "--yes"]).exits(0);
     edge.comes_to_answer(ALSO_BANNED, 403);
 
+    let file = edge.file(policy());
+    let _canary = plugin(&["filter", "deploy", "--canary", "--yes", "--file", &file]).exits(0);
     let removed = plugin(&["filter", "remove", &name, "--yes"]).exits(0);
     assert!(
-        removed.stdout.contains("no proxy has it any more"),
+        removed.stdout.contains("and its canary")
+            && removed.stdout.contains("no proxy has it any more"),
         "{removed}"
     );
-    assert_eq!(edge.plugin(), None);
+    let left = kubectl(["get", "wasmplugins", "--output=json"])
+        .within(space.name())
+        .json();
+    assert_eq!(left["items"], json!([]));
     edge.comes_to_answer(ALSO_BANNED, 200);
     let gone = plugin(&["filter", "status", &name]).exits(2);
     assert!(gone.stderr.contains("found no policy"), "{gone}");
@@ -169,64 +139,4 @@ fn a_shadow_edits_no_header_and_consumes_no_token_until_it_is_promoted() {
         .within(space.name())
         .tried();
     assert!(canary.is_err_and(|why| why.contains("NotFound")));
-}
-
-#[test]
-fn following_the_log_shows_decisions_and_ctrl_c_puts_the_level_back() {
-    let space = Space::new("logs");
-    let edge = Edge::new(&space);
-    edge.brings(policy(), &push("good", None));
-    let before = level(&space);
-    assert_ne!(before, "trace");
-
-    let log = edge.path("log");
-    let mut following = Command::new(variable("KYMA_ISTIO"))
-        .args([
-            "filter",
-            "logs",
-            &edge.policy(),
-            "--follow",
-            "--level",
-            "trace",
-        ])
-        .stdout(File::create(&log).expect("a file"))
-        .spawn()
-        .expect("a plugin that starts");
-    // The filter looks at the level every five seconds.
-    until("the line of a decision", || {
-        assert_eq!(edge.answers(BANNED).0, 403);
-        let shown = std::fs::read_to_string(&log).expect("the log");
-        let is_it =
-            |line: &str| line.contains("decision") && line.contains(r#""reason":"ClientDenied""#);
-        match shown.lines().any(is_it) {
-            true => Ok(()),
-            false => Err(shown),
-        }
-    });
-    assert_eq!(level(&space), "trace");
-    let interrupt = Command::new("kill")
-        .args(["-INT", &following.id().to_string()])
-        .status();
-    assert!(interrupt.is_ok_and(|status| status.success()));
-    assert_eq!(following.wait().expect("an end").code(), Some(0));
-    assert_eq!(level(&space), before);
-}
-
-/// The level of the gateway's logger `wasm`.
-fn level(space: &Space) -> String {
-    let ask = [
-        "exec",
-        "deployment/edge",
-        "--container=istio-proxy",
-        "--",
-        "pilot-agent",
-        "request",
-        "POST",
-        "logging",
-    ];
-    let loggers = kubectl(ask).within(space.name()).done();
-    let level = loggers
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("wasm: "));
-    level.expect("a logger `wasm`").to_owned()
 }

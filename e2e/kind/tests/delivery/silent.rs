@@ -1,6 +1,6 @@
 //! The ways in which a WasmPlugin fails without a word. Each test makes one, looks at what clients get, and at the line.
 
-use e2e_kind::{Space, kubectl};
+use e2e_kind::{Space, kubectl, plugin};
 use serde_json::{Value, json};
 
 use crate::edge::{BANNED, Edge, WELCOME, policy, push, push_one_layer};
@@ -101,6 +101,9 @@ fn an_update_that_was_rejected_is_told_although_the_dump_looks_new_and_the_next_
         "{line}"
     );
     assert_eq!(edge.status()["proxies"][0]["running"], before);
+    // The plugin's annotation still names what runs.
+    let said = edge.is_not_verified();
+    assert!(said.contains("rejected the update"), "{said}");
     assert!(
         dump(&space).to_string().contains(r#"hops\":99"#),
         "the dump doesn't look new"
@@ -123,6 +126,8 @@ fn a_filter_that_no_listener_has_is_missing() {
     edge.brings(policy(), &push("good", None));
     edge.patch(json!({ "match": [{ "ports": [{ "number": 65000 }] }] }));
     edge.comes_to("Missing", "KI-F005");
+    let said = edge.is_not_verified();
+    assert!(said.contains("has no such filter"), "{said}");
     edge.comes_to_answer(BANNED, 200);
 
     let fields = edge.deploy(policy(), &[]).exits(5);
@@ -132,6 +137,19 @@ fn a_filter_that_no_listener_has_is_missing() {
             .contains("has fields from others, which would stay: spec.match"),
         "{fields}"
     );
+}
+
+#[test]
+fn a_policy_that_selects_nobody_any_more_is_no_running_policy() {
+    let space = Space::new("nobody");
+    let edge = Edge::new(&space);
+    edge.brings(policy(), &push("good", None));
+    edge.patch(json!({ "selector": { "matchLabels": { "app": "nobody" } } }));
+    let none = plugin(&["filter", "status", &edge.policy()]).exits(1);
+    assert!(none.stdout.contains("no proxy is selected"), "{none}");
+    let said = edge.is_not_verified();
+    assert!(said.ends_with("no proxy is selected"), "{said}");
+    edge.comes_to_answer(BANNED, 200);
 }
 
 /// Envoy's own account of the filters that it was sent.

@@ -1,6 +1,11 @@
 //! Istio comes, changes and goes: one at a time, after all others (e2e/run.sh), on clusters that are ours alone. Each starts
 //! without Istio; the last thing each does is to install the evaluation profile.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "how many requests an upgrade was watched with is worth telling"
+)]
+
 mod killed;
 mod patched;
 mod uninstalled;

@@ -1,6 +1,7 @@
 //! The Job `istio-kyma-patch`, as `patch --job` prints it: the plugin's image judges from inside the cluster.
 
-use e2e_kind::{install, kubectl, plugin, until, variable};
+use e2e_kind::{Registry, Sidecar, Space, install, kubectl, plugin, until, variable};
+use serde_json::json;
 
 const MESH_WIDE: &str = "peerauthentication/default";
 
@@ -27,6 +28,66 @@ fn the_patch_job_fails_on_a_permissive_mesh_and_its_log_names_the_criterion() {
     let (condition, log) = job.run();
     assert_eq!(condition, "Complete", "{log}");
     drop(restored);
+}
+
+#[test]
+fn the_patch_job_asks_proxies_whether_they_run_their_policy() {
+    let space = Space::new("job");
+    let _app = space.app("app", Sidecar::Never);
+    let gateway = space.gateway("edge", 0, "app");
+    gateway.serves();
+    deploy(&space, &Registry::shared().url());
+    let job = Job::printed();
+    let (condition, log) = job.run();
+    assert_eq!(condition, "Complete", "{log}");
+    assert!(log.contains("says itself that it runs its policy"), "{log}");
+
+    let broken = json!({ "spec": { "url": Registry::no_such_url() } }).to_string();
+    kubectl([
+        "patch",
+        "wasmplugin",
+        "edge",
+        "--type=merge",
+        "--patch",
+        &broken,
+    ])
+    .within(space.name())
+    .done();
+    let policy = format!("{}/edge", space.name());
+    until("the proxy to have no module", || {
+        let ran = plugin(&["filter", "status", &policy]);
+        match ran.stdout.contains("DenyAll") {
+            true => Ok(()),
+            false => Err(ran.to_string()),
+        }
+    });
+    let (condition, log) = job.run();
+    assert_eq!(condition, "Failed", "{log}");
+    assert!(log.contains("KI-V003  policy-enforcement"), "{log}");
+    // Other scenarios judge the whole mesh too.
+    space.remove("wasmplugin", "edge");
+}
+
+/// `filter deploy` on the gateway `edge`. The image's address is the cluster's own: from here it can't be rehearsed.
+#[track_caller]
+fn deploy(space: &Space, image: &str) {
+    let policy = json!({
+        "apiVersion": "policy.kyma-istio.dev/v1alpha1", "kind": "HeaderPolicy",
+        "metadata": { "name": "edge", "namespace": space.name() },
+        "spec": {
+            "target": { "selector": { "app": "edge" } }, "position": "Gateway",
+            "forwarded": { "trust": { "hops": 1 }, "outbound": "Replace", "clientIpHeader": "x-client-ip" },
+        },
+    });
+    let file = std::env::temp_dir().join(format!("{}.json", space.name()));
+    std::fs::write(&file, policy.to_string()).expect("a policy file");
+    let path = file.display().to_string();
+    let deploy = [
+        "filter", "deploy", "--yes", "--file", &path, "--image", image,
+    ];
+    let ran = plugin(&[&deploy[..], &["--pull-secret", "", "--skip-rehearsal"]].concat());
+    let _ = std::fs::remove_file(&file);
+    let _ = ran.exits(0);
 }
 
 /// The Job with its account and rights; they go when the test ends, whatever happens.

@@ -9,9 +9,9 @@ use mesh::filter::Plugin;
 use serde_json::Value;
 
 use super::super::runtime;
-use super::looking;
 use super::rollout::{self, Rollout, with_spec};
-use crate::cli::{Compare, OnePolicy};
+use super::{looking, pull};
+use crate::cli::{Compare, Replace};
 use crate::error::{Error, exit};
 use crate::printer::Printer;
 use crate::report::{Body, Comparison, Report};
@@ -63,7 +63,7 @@ pub fn compare(arguments: &Compare) -> Result<Report, Error> {
 }
 
 pub fn promote(
-    arguments: &OnePolicy,
+    arguments: &Replace,
     stdin: &mut dyn BufRead,
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
@@ -77,17 +77,16 @@ pub fn promote(
         let (current, canary) = pair(&connection, &arguments.policy, namespace).await?;
         let observed = observe(&connection).await?;
         let before = current.object.pointer("/spec").map(Value::to_string);
+        let spec = enforcing(&current, &canary)?;
+        let object = with_spec(&current.object, spec, before.as_deref())?;
+        let (object, found) = pull::rehearsed(&connection, object, arguments, printer).await?;
         let rollout = Rollout {
             connection: &connection,
             observed: &observed,
-            object: with_spec(
-                &current.object,
-                enforcing(&current, &canary)?,
-                before.as_deref(),
-            )?,
+            object,
             before: Some(current.object),
             operate: arguments.operate,
-            brings_back: true,
+            rolls: arguments.rolls,
             reads_stdin: false,
             verb: "filter promote",
         };
@@ -96,7 +95,7 @@ pub fn promote(
             super::remove::delete(&connection, &canary).await?;
             printer.story(&format!("took the canary {canary} away"));
         }
-        Ok(deployed)
+        Ok(deployed.with(found))
     })?;
     Ok(Report::new(
         arguments.output.form,

@@ -1,7 +1,5 @@
 //! `filter deploy`: from a policy file to a policy that every selected proxy runs, or to a reason and the state before.
 
-mod image;
-
 use std::io::BufRead;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,17 +12,16 @@ use mesh::filter::{
 };
 use mesh::object::Object;
 use mesh::observed::{Observed, ProxyKind};
-use mesh::plan::Gate;
 use serde_json::Value;
 
-use self::image::Image;
 use super::super::{input, runtime};
 use super::canary::as_canary;
 use super::looking::compiled;
+use super::pull::{self, Image, Pull, told};
 use super::rollout::{self, Rollout};
 use crate::cli::Deploy;
 use crate::error::Error;
-use crate::printer::{Printer, Style};
+use crate::printer::Printer;
 use crate::report::{Body, Deployed, Report};
 
 pub fn run(
@@ -111,14 +108,41 @@ impl Work<'_> {
             object,
             before: live.map(|live| live.object),
             operate: self.arguments.operate,
-            brings_back: !self.arguments.no_rollback,
+            rolls: self.arguments.rolls,
             reads_stdin: self.arguments.file.as_os_str() == "-",
             verb: "filter deploy",
         };
-        let mut deployed = rollout::run(rollout, stdin, printer).await?;
-        deployed.warnings = findings;
-        deployed.rehearsal = image.rehearsal;
-        Ok(deployed)
+        let deployed = rollout::run(rollout, stdin, printer).await?;
+        Ok(deployed.with((findings, image.rehearsal)))
+    }
+
+    async fn image(
+        &self,
+        live: Option<&Plugin>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Image, Error> {
+        let arguments = self.arguments;
+        let reference = match (&arguments.image, live) {
+            (Some(image), _) => image.clone(),
+            (None, Some(live)) => pull::reference(&live.object)?,
+            (None, None) => {
+                return Err(Error::input_hint(
+                    "found no image, and nothing is deployed whose image could stay",
+                    "`kubectl kyma-istio filter push REF` makes one; name it with `--image REF`",
+                ));
+            }
+        };
+        let in_use = live.and_then(|live| live.object.string("/spec/imagePullSecret"));
+        let secret = arguments.pull_secret.as_deref().or(in_use);
+        let pull = Pull {
+            connection: self.connection,
+            namespace: &self.target.namespace,
+            reference,
+            secret: secret.filter(|name| !name.is_empty()).map(str::to_owned),
+            skips: arguments.rolls.skip_rehearsal,
+            registry: &arguments.registry,
+        };
+        pull.rehearse(findings).await
     }
 
     async fn conflicts(
@@ -221,30 +245,4 @@ pub fn now() -> String {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     since.as_millis().to_string()
-}
-
-/// Warnings are told, refusals end it.
-fn told(findings: &[Finding], printer: &mut Printer<'_>) -> Result<(), Error> {
-    for warning in findings.iter().filter(|finding| !finding.refuses) {
-        printer.tell(|text| {
-            let label = text.styled(Style::Strong, "warning:");
-            text.line(format_args!("{label} {}  {}", warning.code, warning.what));
-            if !warning.hint.is_empty() {
-                text.hint(&warning.hint);
-            }
-        });
-    }
-    let gates: Vec<Gate> = findings
-        .iter()
-        .filter(|finding| finding.refuses)
-        .map(|finding| Gate {
-            code: finding.code,
-            what: finding.what.clone(),
-            hint: Some(finding.hint.clone()),
-        })
-        .collect();
-    match gates.is_empty() {
-        true => Ok(()),
-        false => Err(Error::Gates(gates)),
-    }
 }

@@ -6,7 +6,7 @@ use cluster::connect::Connection;
 use cluster::error::ClusterError;
 use cluster::proxy::{self, Pod};
 use futures_util::stream::{self, StreamExt};
-use mesh::filter::{Plugin, Selected, State, judge, selected};
+use mesh::filter::{Plugin, Selected, State, selected};
 use mesh::observed::{ISTIO_SYSTEM, ProxyKind};
 use policy::Policy;
 use serde_json::Value;
@@ -103,10 +103,9 @@ pub async fn status(
                 .collect(),
         ),
     };
-    let wanted = fingerprint.map(|fingerprint| fingerprint.gauge());
     let proxies = proxies(connection, plugin).await?;
     let asked = proxies.into_iter().map(|proxy| async move {
-        let (state, is_draining) = one(connection, plugin, &proxy, wanted).await;
+        let (state, is_draining) = one(connection, plugin, &proxy).await;
         ProxyStatus::new(&proxy, state, is_draining, plugin)
     });
     let asked: Vec<_> = asked.collect();
@@ -136,12 +135,7 @@ pub async fn status(
 }
 
 /// What a proxy makes of it, and whether it still drains connections of before.
-async fn one(
-    connection: &Connection,
-    plugin: &Plugin,
-    proxy: &Selected,
-    wanted: Option<u64>,
-) -> (State, bool) {
+async fn one(connection: &Connection, plugin: &Plugin, proxy: &Selected) -> (State, bool) {
     let unknown = |why: String| (State::Unknown { why }, false);
     if proxy.kind == ProxyKind::Waypoint {
         return unknown("it is a waypoint, which isn't supported".to_owned());
@@ -150,10 +144,8 @@ async fn one(
         namespace: proxy.namespace.clone(),
         name: proxy.name.clone(),
     };
-    match proxy::look(connection, &pod).await {
-        Ok(look) => (judge(plugin, wanted, &look, &gauge), look.is_draining),
-        Err(error) => unknown(error.to_string()),
-    }
+    let judged = proxy::judged(connection, &pod, plugin, &gauge).await;
+    judged.unwrap_or_else(|error| unknown(error.to_string()))
 }
 
 /// What a policy counted, by what and why, in all proxies together.

@@ -5,6 +5,7 @@ pub mod deploy;
 pub mod inspect;
 pub mod logs;
 pub(super) mod looking;
+mod pull;
 pub mod push;
 pub mod remove;
 pub mod rollback;

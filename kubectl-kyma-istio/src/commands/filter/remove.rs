@@ -1,5 +1,6 @@
 //! `filter remove`: the plugin goes, and no proxy has it any more.
 
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::super::operation::Operation;
 use super::super::runtime;
 use super::super::told::told;
 use super::looking;
-use crate::cli::OnePolicy;
+use crate::cli::Remove;
 use crate::error::Error;
 use crate::printer::Printer;
 use crate::report::{Body, Removed, Report};
@@ -21,7 +22,7 @@ use crate::report::{Body, Removed, Report};
 const PAUSE: Duration = Duration::from_secs(2);
 
 pub fn run(
-    arguments: &OnePolicy,
+    arguments: &Remove,
     stdin: &mut dyn BufRead,
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
@@ -33,10 +34,14 @@ pub fn run(
         let connection = runtime::connection(&arguments.connection, mode).await?;
         let namespace = arguments.connection.namespace.as_deref();
         let plugin = looking::plugin(&connection, &arguments.policy, namespace).await?;
+        let all = looking::plugins(&connection, None, Some(&plugin.namespace)).await?;
+        let is_canary = |one: &Plugin| one.canary_of() == Some(plugin.name.as_str());
+        let canaries: Vec<Plugin> = all.into_iter().filter(is_canary).collect();
         let proxies = looking::proxies(&connection, &plugin).await?;
         let names: Vec<String> = proxies.iter().map(ToString::to_string).collect();
         let mut removed = Removed {
             policy: plugin.to_string(),
+            canaries: canaries.iter().map(ToString::to_string).collect(),
             dry_run: arguments.operate.dry_run,
             proxies: names,
             left: Vec::new(),
@@ -53,8 +58,12 @@ pub fn run(
             conflicts: Conflicts::Refuse,
         };
         operation.confirm(&connection, stdin, printer)?;
-        delete(&connection, &plugin).await?;
-        removed.left = gone(&connection, &plugin, arguments.operate.timeout, printer).await?;
+        // The shadows first: a policy without them is one that somebody may go on with.
+        let doomed: Vec<Plugin> = canaries.into_iter().chain([plugin]).collect();
+        for plugin in &doomed {
+            delete(&connection, plugin).await?;
+        }
+        removed.left = gone(&connection, &doomed, arguments.operate.timeout, printer).await?;
         Ok(removed)
     })?;
     Ok(Report::new(arguments.output.form, Body::Removed(removed)))
@@ -71,42 +80,28 @@ pub async fn delete(connection: &Connection, plugin: &Plugin) -> Result<(), Erro
     Ok(())
 }
 
-/// Waits until no proxy has it; those that still do at the end.
+/// Waits until no proxy has them; those that still do at the end.
 async fn gone(
     connection: &Connection,
-    plugin: &Plugin,
+    plugins: &[Plugin],
     limit: Duration,
     printer: &mut Printer<'_>,
 ) -> Result<Vec<String>, Error> {
     told(printer, async |said| {
         let started = Instant::now();
-        let names = plugin.resources();
         let mut last = String::new();
         loop {
-            let mut left = Vec::new();
-            for selected in looking::proxies(connection, plugin).await? {
-                let pod = Pod {
-                    namespace: selected.namespace.clone(),
-                    name: selected.name.clone(),
-                };
-                // A proxy that can't be asked may be ending; it is asked again.
-                let has_it = match proxy::look(connection, &pod).await {
-                    Ok(look) => look
-                        .resources
-                        .iter()
-                        .any(|resource| names.contains(&resource.name)),
-                    Err(_) => true,
-                };
-                if has_it {
-                    left.push(selected.to_string());
-                }
+            let mut left = BTreeSet::new();
+            for plugin in plugins {
+                left.extend(still_in(connection, plugin).await?);
             }
             if left.is_empty() || started.elapsed() >= limit {
-                return Ok(left);
+                return Ok(left.into_iter().collect());
             }
+            let names: Vec<String> = left.into_iter().collect();
             let line = format!(
                 "still in {} (a gateway drains its old listeners for 45 seconds)",
-                left.join(", ")
+                names.join(", ")
             );
             if line != last {
                 said.say(&line);
@@ -116,4 +111,27 @@ async fn gone(
         }
     })
     .await
+}
+
+/// Proxies that have it. One that can't be asked may be ending; it is asked again.
+async fn still_in(connection: &Connection, plugin: &Plugin) -> Result<Vec<String>, Error> {
+    let names = plugin.resources();
+    let mut left = Vec::new();
+    for selected in looking::proxies(connection, plugin).await? {
+        let pod = Pod {
+            namespace: selected.namespace.clone(),
+            name: selected.name.clone(),
+        };
+        let has_it = match proxy::look(connection, &pod).await {
+            Ok(look) => look
+                .resources
+                .iter()
+                .any(|resource| names.contains(&resource.name)),
+            Err(_) => true,
+        };
+        if has_it {
+            left.push(selected.to_string());
+        }
+    }
+    Ok(left)
 }

@@ -7,15 +7,15 @@ use cluster::observe::observe;
 use serde_json::Value;
 
 use super::super::runtime;
-use super::looking;
 use super::rollout::{self, Rollout, with_spec};
-use crate::cli::OnePolicy;
+use super::{looking, pull};
+use crate::cli::Replace;
 use crate::error::{Error, exit};
 use crate::printer::Printer;
 use crate::report::{Body, Report};
 
 pub fn run(
-    arguments: &OnePolicy,
+    arguments: &Replace,
     stdin: &mut dyn BufRead,
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
@@ -35,17 +35,20 @@ pub fn run(
         let observed = observe(&connection).await?;
         // Going back is a roll-out too: a second rollback goes forth again.
         let now = plugin.object.pointer("/spec").map(Value::to_string);
+        let object = with_spec(&plugin.object, previous, now.as_deref())?;
+        let (object, found) = pull::rehearsed(&connection, object, arguments, printer).await?;
         let rollout = Rollout {
             connection: &connection,
             observed: &observed,
-            object: with_spec(&plugin.object, previous, now.as_deref())?,
+            object,
             before: Some(plugin.object),
             operate: arguments.operate,
-            brings_back: false,
+            rolls: arguments.rolls,
             reads_stdin: false,
             verb: "filter rollback",
         };
-        rollout::run(rollout, stdin, printer).await
+        let deployed = rollout::run(rollout, stdin, printer).await?;
+        Ok(deployed.with(found))
     })?;
     Ok(Report::new(
         arguments.output.form,

@@ -1,37 +1,33 @@
 //! One roll-out of a plugin: show, confirm, write, wait for each proxy's own word; and back again where that doesn't come.
 
+mod back;
 mod plan;
+mod wait;
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
-use std::time::{Duration, Instant};
 
 use cluster::connect::Connection;
-use cluster::error::ClusterError;
 use cluster::proxy;
 use mesh::codes::Code;
-use mesh::filter::{FINGERPRINT, Plugin, State};
+use mesh::filter::{PREVIOUS, Plugin};
 use mesh::object::Object;
 use mesh::observed::Observed;
 use mesh::plan::Gate;
-use serde_json::{Value, json};
 
+use self::back::Back;
+pub use self::back::with_spec;
 use self::plan::plan;
+use self::wait::{Ended, Waited};
 use super::super::operation::{self, Operation};
 use super::super::rehearse::{self, rehearse};
 use super::super::stop::Stop;
-use super::super::told::{Told, told};
-use super::deploy::now;
-use super::looking::{self, compiled};
-use crate::cli::Operate;
+use super::super::told::told;
+use super::looking;
+use crate::cli::{Operate, Rolls};
 use crate::error::Error;
 use crate::printer::Printer;
-use crate::report::{Deployed, PolicyStatus};
-
-/// Between two looks at the proxies.
-const PAUSE: Duration = Duration::from_secs(2);
-/// A proxy that is as bad as this for so long stays so: istio-agent tries again meanwhile.
-const HOPELESS: Duration = Duration::from_secs(20);
+use crate::report::Deployed;
 
 /// What is rolled out.
 pub struct Rollout<'a> {
@@ -41,18 +37,9 @@ pub struct Rollout<'a> {
     /// What stands there now.
     pub before: Option<Object>,
     pub operate: Operate,
-    /// Where it fails, what stood there before is brought back.
-    pub brings_back: bool,
+    pub rolls: Rolls,
     pub reads_stdin: bool,
     pub verb: &'static str,
-}
-
-/// How the wait ended.
-enum Waited {
-    Enforced,
-    Hopeless,
-    TimedOut,
-    Interrupted,
 }
 
 pub async fn run(
@@ -65,7 +52,7 @@ pub async fn run(
         yes: rollout.operate.yes,
         reads_stdin: rollout.reads_stdin,
         timeout: rollout.operate.timeout,
-        conflicts: rehearse::conflicts(rollout.operate.force_conflicts),
+        conflicts: rehearse::conflicts(rollout.rolls.force_conflicts),
     };
     can_be_proved(rollout.connection, &Plugin::of(&rollout.object)).await?;
     let planned = plan(rollout.connection, &rollout.object, &operation).await?;
@@ -100,27 +87,87 @@ pub async fn run(
         .await?;
         deployed.written = true;
     }
-    let plugin = Plugin::of(&rollout.object);
-    let (waited, status) = wait(
+    let waited = waited(rollout.connection, &rollout.object, &operation, printer).await?;
+    finish(&rollout, &operation, waited, &mut deployed, printer).await?;
+    Ok(deployed)
+}
+
+/// Until every selected proxy runs what this object says, or it is known that they won't.
+async fn waited(
+    connection: &Connection,
+    object: &Object,
+    operation: &Operation,
+    printer: &mut Printer<'_>,
+) -> Result<Waited, Error> {
+    let mut stop = Stop::new()?;
+    let plugin = Plugin::of(object);
+    let look = async || looking::status(connection, &plugin).await;
+    let pace = wait::Pace::within(operation.timeout);
+    Ok(told(printer, async |said| {
+        wait::until_enforced(look, stop.wait(), pace, &mut |line| said.say(line)).await
+    })
+    .await)
+}
+
+/// Whatever ended the wait ends here: it runs, or what was there before is brought back, or it is said what stays.
+async fn finish(
+    rollout: &Rollout<'_>,
+    operation: &Operation,
+    waited: Waited,
+    deployed: &mut Deployed,
+    printer: &mut Printer<'_>,
+) -> Result<(), Error> {
+    deployed.status = waited.status;
+    deployed.not_asked = waited.not_asked;
+    deployed.interrupted = waited.ended == Ended::Interrupted;
+    deployed.timed_out = waited.ended == Ended::TimedOut;
+    deployed.can_go_back = rollout.object.annotation(PREVIOUS).is_some();
+    if waited.ended != Ended::Hopeless || rollout.rolls.no_rollback {
+        return Ok(());
+    }
+    let object = match back::way(&rollout.object, rollout.before.as_ref(), deployed.written) {
+        Back::Nowhere => return Ok(()),
+        Back::Away => {
+            printer.story("taking it away again: nothing was there before");
+            let plugin = Plugin::of(&rollout.object);
+            match super::remove::delete(rollout.connection, &plugin).await {
+                Ok(()) => deployed.taken_away = true,
+                Err(error) => deployed.not_brought_back = Some(error.to_string()),
+            }
+            return Ok(());
+        }
+        Back::To(object) => object,
+    };
+    printer.story("bringing back what was there before");
+    if let Err(error) = write(rollout, &object, operation, printer).await {
+        // What the proxies said is worth more than this failure alone.
+        deployed.not_brought_back = Some(error.to_string());
+        return Ok(());
+    }
+    let waited = self::waited(rollout.connection, &object, operation, printer).await?;
+    deployed.written_back = true;
+    deployed.interrupted = waited.ended == Ended::Interrupted;
+    deployed.brought_back = waited.status;
+    deployed.not_asked = waited.not_asked;
+    Ok(())
+}
+
+async fn write(
+    rollout: &Rollout<'_>,
+    object: &Object,
+    operation: &Operation,
+    printer: &mut Printer<'_>,
+) -> Result<(), Error> {
+    let planned = plan(rollout.connection, object, operation).await?;
+    operation::run(
         rollout.connection,
-        &plugin,
-        rollout.operate.timeout,
+        &planned,
+        rollout.observed,
+        operation,
         printer,
     )
     .await?;
-    deployed.status = Some(status);
-    match waited {
-        Waited::Enforced => {}
-        Waited::Interrupted => return Err(ClusterError::Interrupted.into()),
-        Waited::TimedOut => deployed.timed_out = true,
-        Waited::Hopeless if rollout.brings_back && deployed.written => {
-            let back = bring_back(&rollout, &operation, printer).await?;
-            deployed.taken_away = back.is_none();
-            deployed.brought_back = back;
-        }
-        Waited::Hopeless => {}
-    }
-    Ok(deployed)
+    Ok(())
 }
 
 /// Nothing is written where nobody could tell afterwards whether it runs.
@@ -145,128 +192,4 @@ async fn can_be_proved(connection: &Connection, plugin: &Plugin) -> Result<(), E
         true => Ok(()),
         false => Err(Error::Gates(gates)),
     }
-}
-
-/// Until every selected proxy runs it, or none of the others will.
-async fn wait(
-    connection: &Connection,
-    plugin: &Plugin,
-    limit: Duration,
-    printer: &mut Printer<'_>,
-) -> Result<(Waited, PolicyStatus), Error> {
-    let mut stop = Stop::new()?;
-    told(printer, async |said| {
-        let started = Instant::now();
-        let mut last = String::new();
-        let mut bad_since: Option<Instant> = None;
-        loop {
-            let status = looking::status(connection, plugin).await?;
-            tell(&status, &mut last, said);
-            if status.is_enforced() {
-                return Ok((Waited::Enforced, status));
-            }
-            let is_bad = |state: &State| state.is_final() && !state.is_running();
-            bad_since = match status.proxies.iter().any(|proxy| is_bad(&proxy.state)) {
-                true => bad_since.or(Some(Instant::now())),
-                false => None,
-            };
-            if bad_since.is_some_and(|since| since.elapsed() >= HOPELESS) {
-                return Ok((Waited::Hopeless, status));
-            }
-            if started.elapsed() >= limit {
-                let waited = match bad_since {
-                    Some(_) => Waited::Hopeless,
-                    None => Waited::TimedOut,
-                };
-                return Ok((waited, status));
-            }
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                () = stop.wait() => return Ok((Waited::Interrupted, status)),
-            }
-        }
-    })
-    .await
-}
-
-/// A line when something changed.
-fn tell(status: &PolicyStatus, last: &mut String, said: &Told) {
-    let waiting = status
-        .proxies
-        .iter()
-        .find(|proxy| !proxy.state.is_running());
-    let why =
-        waiting.map(|proxy| format!("; {}/{} {}", proxy.namespace, proxy.name, proxy.sentence));
-    let line = format!(
-        "{} of {} proxies run it{}",
-        status.running(),
-        status.proxies.len(),
-        why.unwrap_or_default()
-    );
-    if line != *last {
-        said.say(&line);
-        *last = line;
-    }
-}
-
-/// What stood there before, or nothing.
-async fn bring_back(
-    rollout: &Rollout<'_>,
-    operation: &Operation,
-    printer: &mut Printer<'_>,
-) -> Result<Option<PolicyStatus>, Error> {
-    let connection = rollout.connection;
-    let Some(before) = &rollout.before else {
-        printer.story("taking it away again: nothing was there before");
-        super::remove::delete(connection, &Plugin::of(&rollout.object)).await?;
-        return Ok(None);
-    };
-    printer.story("bringing back what was there before");
-    let spec = before.pointer("/spec").cloned().unwrap_or_default();
-    let object = with_spec(
-        &rollout.object,
-        spec,
-        before.annotation(mesh::filter::PREVIOUS),
-    )?;
-    let planned = plan(connection, &object, operation).await?;
-    operation::run(connection, &planned, rollout.observed, operation, printer).await?;
-    let (_, status) = wait(
-        connection,
-        &Plugin::of(&object),
-        rollout.operate.timeout,
-        printer,
-    )
-    .await?;
-    Ok(Some(status))
-}
-
-/// The same plugin with another `spec`, as a roll-out of its own: a new revision, so that no proxy skips it.
-pub fn with_spec(
-    object: &Object,
-    mut spec: Value,
-    previous: Option<&str>,
-) -> Result<Object, Error> {
-    let broken = |what: &str| Error::input(format!("what stood there before {what}"));
-    if let Some(config) = spec
-        .pointer_mut("/pluginConfig/spec")
-        .and_then(Value::as_object_mut)
-    {
-        config.insert("revision".to_owned(), now().into());
-    }
-    let config = spec.get("pluginConfig").cloned().unwrap_or_default();
-    let policy = compiled(config.to_string().as_bytes()).map_err(|_| broken("doesn't compile"))?;
-    let mut annotations = json!({FINGERPRINT: policy.fingerprint().to_string()});
-    if let Some(previous) = previous {
-        annotations[mesh::filter::PREVIOUS] = json!(previous);
-    }
-    Object::new(json!({
-        "apiVersion": object.pointer("/apiVersion"),
-        "kind": object.kind(),
-        "metadata": {
-            "name": object.name(), "namespace": object.namespace(),
-            "labels": object.labels(), "annotations": annotations,
-        },
-        "spec": spec,
-    }))
-    .map_err(|error| broken(&format!("can't be applied: {error}")))
 }

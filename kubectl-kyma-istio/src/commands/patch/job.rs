@@ -1,6 +1,9 @@
-//! The Job of documents 000 and 001: the same command inside the cluster, with the rights that it needs and no more.
+//! The Job of documents 000 and 001: the same command inside the cluster, with the rights that it needs and no more. They are
+//! much all the same: RBAC can't allow a dry run alone. `docs/patch.md` says so.
 
-use serde_json::{Value, json};
+mod rights;
+
+use serde_json::json;
 
 use crate::cli::Patch;
 use crate::report::{Body, Rendered, Report};
@@ -14,20 +17,25 @@ pub fn manifests(arguments: &Patch, image: &str) -> Report {
     let only_judges = arguments.verify_only;
     let labels = json!({ "app": NAME });
     let named = json!({ "name": NAME, "labels": labels });
-    let placed = json!({ "name": NAME, "namespace": NAMESPACE, "labels": labels });
+    let within =
+        |namespace: &str| json!({ "name": NAME, "namespace": namespace, "labels": labels });
+    let placed = within(NAMESPACE);
     let subject = json!([{ "kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE }]);
     let rbac = "rbac.authorization.k8s.io/v1";
     let role =
         |kind: &str| json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": NAME });
     let mut objects = vec![
         json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": placed }),
-        json!({ "apiVersion": rbac, "kind": "ClusterRole", "metadata": named, "rules": wide(only_judges) }),
+        json!({ "apiVersion": rbac, "kind": "ClusterRole", "metadata": named, "rules": rights::wide(only_judges) }),
         json!({ "apiVersion": rbac, "kind": "ClusterRoleBinding", "metadata": named, "roleRef": role("ClusterRole"), "subjects": subject }),
     ];
-    if !only_judges {
+    let mut roles = vec![(NAMESPACE, rights::inside(only_judges))];
+    roles.extend(rights::PROBED.map(|namespace| (namespace, rights::probed())));
+    for (namespace, rules) in roles {
+        let metadata = within(namespace);
         objects.extend([
-            json!({ "apiVersion": rbac, "kind": "Role", "metadata": placed, "rules": inside() }),
-            json!({ "apiVersion": rbac, "kind": "RoleBinding", "metadata": placed, "roleRef": role("Role"), "subjects": subject }),
+            json!({ "apiVersion": rbac, "kind": "Role", "metadata": metadata, "rules": rules }),
+            json!({ "apiVersion": rbac, "kind": "RoleBinding", "metadata": metadata, "roleRef": role("Role"), "subjects": subject }),
         ]);
     }
     let pod = json!({
@@ -68,6 +76,7 @@ fn command(arguments: &Patch) -> Vec<String> {
     } else {
         words.push("--yes".to_owned());
         words.push(format!("--memory-limit={}", arguments.memory_limit));
+        words.push(format!("--timeout={}ms", arguments.timeout.as_millis()));
         words.extend(
             arguments
                 .domain
@@ -79,142 +88,106 @@ fn command(arguments: &Patch) -> Vec<String> {
     }
     let version = arguments.istio_version.iter();
     words.extend(version.map(|version| format!("--istio-version={version}")));
+    let mirror = arguments.istioctl.istioctl_base_url.iter();
+    words.extend(mirror.map(|url| format!("--istioctl-base-url={url}")));
+    let hash = arguments.istioctl.istioctl_sha256.iter();
+    words.extend(hash.map(|hash| format!("--istioctl-sha256={}", hash.as_str())));
     words
 }
 
-/// What is looked at, and what is asked by dry runs.
-fn wide(only_judges: bool) -> Value {
-    let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| json!({ "apiGroups": groups, "resources": resources, "verbs": verbs });
-    let look = ["get", "list"];
-    let mut rules = vec![
-        rule(
-            &[""],
-            &[
-                "nodes",
-                "namespaces",
-                "pods",
-                "services",
-                "configmaps",
-                "serviceaccounts",
-                "resourcequotas",
-                "persistentvolumeclaims",
-            ],
-            &look,
-        ),
-        rule(
-            &["apps"],
-            &["deployments", "daemonsets", "statefulsets", "replicasets"],
-            &look,
-        ),
-        rule(&["batch"], &["jobs", "cronjobs"], &look),
-        rule(&["autoscaling"], &["horizontalpodautoscalers"], &look),
-        rule(&["policy"], &["poddisruptionbudgets"], &look),
-        rule(
-            &["networking.k8s.io"],
-            &["ingresses", "networkpolicies"],
-            &look,
-        ),
-        rule(&["scheduling.k8s.io"], &["priorityclasses"], &look),
-        rule(&["coordination.k8s.io"], &["leases"], &look),
-        rule(
-            &["rbac.authorization.k8s.io"],
-            &[
-                "roles",
-                "rolebindings",
-                "clusterroles",
-                "clusterrolebindings",
-            ],
-            &look,
-        ),
-        rule(
-            &["admissionregistration.k8s.io"],
-            &[
-                "mutatingwebhookconfigurations",
-                "validatingwebhookconfigurations",
-            ],
-            &look,
-        ),
-        rule(
-            &["apiextensions.k8s.io"],
-            &["customresourcedefinitions"],
-            &look,
-        ),
-        rule(
-            &[
-                "security.istio.io",
-                "networking.istio.io",
-                "telemetry.istio.io",
-                "extensions.istio.io",
-                "authentication.istio.io",
-                "operator.kyma-project.io",
-                "installer.kyma-project.io",
-            ],
-            &["*"],
-            &look,
-        ),
-        // Dry runs need the right to do it.
-        rule(&[""], &["pods"], &["create"]),
-        rule(
-            &["security.istio.io"],
-            &["authorizationpolicies", "requestauthentications"],
-            &["create"],
-        ),
-    ];
-    if !only_judges {
-        rules.push(rule(
-            &["admissionregistration.k8s.io"],
-            &[
-                "mutatingwebhookconfigurations",
-                "validatingwebhookconfigurations",
-            ],
-            &["create", "patch"],
-        ));
-    }
-    json!(rules)
-}
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::Value;
 
-/// What is changed and removed in `istio-system`.
-fn inside() -> Value {
-    let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| json!({ "apiGroups": groups, "resources": resources, "verbs": verbs });
-    json!([
-        rule(&[""], &["configmaps"], &["patch", "delete"]),
-        // No Secret of another namespace is ever seen.
-        rule(
-            &[""],
-            &["secrets"],
-            &["get", "list", "create", "patch", "delete"]
-        ),
-        rule(
-            &["coordination.k8s.io"],
-            &["leases"],
-            &["create", "update", "delete"]
-        ),
-        rule(
-            &[""],
-            &[
-                "services",
-                "serviceaccounts",
-                "persistentvolumeclaims",
-                "pods"
-            ],
-            &["delete"]
-        ),
-        rule(
-            &["apps"],
-            &["deployments", "daemonsets", "statefulsets", "replicasets"],
-            &["delete"]
-        ),
-        rule(&["batch"], &["jobs", "cronjobs"], &["delete"]),
-        rule(&["autoscaling"], &["horizontalpodautoscalers"], &["delete"]),
-        rule(
-            &["networking.k8s.io"],
-            &["ingresses", "networkpolicies"],
-            &["delete"]
-        ),
-        rule(
-            &["rbac.authorization.k8s.io"],
-            &["roles", "rolebindings"],
-            &["delete"]
-        ),
-    ])
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        patch: Patch,
+    }
+
+    fn printed(flags: &[&str]) -> Vec<Value> {
+        let job = ["patch", "--job", "--image=example.com/plugin:1"];
+        let arguments = Alone::try_parse_from([&job[..], flags].concat()).expect("arguments");
+        match manifests(&arguments.patch, "example.com/plugin:1").body {
+            Body::Rendered(rendered) => rendered.before,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_job_gets_every_flag_that_counts_inside_the_cluster() {
+        let objects = printed(&[
+            "--timeout=90s",
+            "--memory-limit=512Mi",
+            "--domain=kyma.example.com",
+            "--delete-data",
+            "--skip-verify",
+            "--istio-version=1.30.2",
+            "--istioctl-base-url=https://mirror.example.com/{version}",
+        ]);
+        let job = objects.last().expect("a Job");
+        assert_eq!(
+            job["spec"]["template"]["spec"]["containers"][0]["args"],
+            json!([
+                "patch",
+                "--yes",
+                "--memory-limit=512Mi",
+                "--timeout=90000ms",
+                "--domain=kyma.example.com",
+                "--delete-data",
+                "--skip-verify",
+                "--istio-version=1.30.2",
+                "--istioctl-base-url=https://mirror.example.com/{version}",
+            ])
+        );
+    }
+
+    #[test]
+    fn pods_and_policies_may_be_created_only_where_a_dry_run_needs_it() {
+        for flags in [&["--verify-only"][..], &[]] {
+            let mut places = Vec::new();
+            for object in printed(flags) {
+                let place = object["metadata"]["namespace"].as_str();
+                let rules = object["rules"].as_array().cloned().unwrap_or_default();
+                let creates = |rule: &&Value| {
+                    rule["verbs"]
+                        .as_array()
+                        .is_some_and(|verbs| verbs.contains(&json!("create")))
+                };
+                for resource in rules
+                    .iter()
+                    .filter(creates)
+                    .flat_map(|rule| rule["resources"].as_array())
+                    .flatten()
+                {
+                    places.push(format!(
+                        "{} {}",
+                        place.unwrap_or("everywhere"),
+                        resource.as_str().unwrap_or_default()
+                    ));
+                }
+            }
+            let probes: Vec<&String> = places
+                .iter()
+                .filter(|place| place.contains("pods") || place.contains("policies"))
+                .collect();
+            assert_eq!(
+                probes,
+                [
+                    "everywhere pods/portforward",
+                    "istio-system authorizationpolicies",
+                    "kyma-system pods",
+                    "default pods"
+                ]
+            );
+            assert_eq!(
+                places.len() == probes.len(),
+                flags == ["--verify-only"],
+                "{places:?}"
+            );
+        }
+    }
 }

@@ -3,10 +3,10 @@
 
 mod entrance;
 mod read;
+mod seen;
 mod send;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
 use cluster::connect::Connection;
 use cluster::observe::observe;
@@ -16,17 +16,11 @@ use mesh::observed::{ISTIO_SYSTEM, Observed, ProxyKind};
 use serde_json::Value;
 
 use self::send::Answer;
-use super::super::filter::looking;
 use super::super::runtime;
 use crate::cli::Probe;
 use crate::error::Error;
 use crate::report::{Body, Probed, ProbedRequest, Report, Sight};
 
-/// Within this time the filter hands its counts to Envoy, and Envoy its log to the kubelet.
-const PATIENCE: Duration = Duration::from_secs(8);
-const PAUSE: Duration = Duration::from_millis(500);
-/// Lines of a gateway's log in which our marks are looked for.
-const LINES: u32 = 1000;
 /// The longest chain that is made up.
 const LONGEST: u64 = 6;
 
@@ -55,7 +49,7 @@ async fn probe(connection: &Connection, arguments: &Probe) -> Result<Probed, Err
     };
     let policies = policies(&observed, &gateways);
     let mut missing = BTreeSet::new();
-    let before = counts(connection, &policies, &mut missing).await;
+    let before = seen::counts(connection, &policies, &mut missing).await;
 
     let sender = send::Sender::new(&url, arguments.host.as_deref(), arguments.timeout)?;
     let from = sender.from();
@@ -69,7 +63,7 @@ async fn probe(connection: &Connection, arguments: &Probe) -> Result<Probed, Err
         .map_err(|error| Error::input(format!("the probe broke off: {error}")))??;
 
     let places = (gateways.as_slice(), policies.as_slice());
-    let (log, counted) = seen(connection, places, &before, &answers, &mut missing).await;
+    let (log, counted) = seen::seen(connection, places, &before, &answers, &mut missing).await;
     let clients = headers(&policies, "/spec/forwarded/clientIpHeader");
     let reasons = headers(&policies, "/spec/replies/reasonHeader");
     let requests: Vec<ProbedRequest> = answers
@@ -124,82 +118,6 @@ fn policies(observed: &Observed, gateways: &[Selected]) -> Vec<Plugin> {
         proxies.iter().any(|proxy| gateways.contains(proxy))
     })
     .collect()
-}
-
-type Counts = BTreeMap<String, BTreeMap<String, u64>>;
-
-/// What policies counted so far. One whose proxies can't be asked isn't among them; why not is noted.
-async fn counts(
-    connection: &Connection,
-    policies: &[Plugin],
-    not_seen: &mut BTreeSet<String>,
-) -> Counts {
-    let mut all = Counts::new();
-    for plugin in policies {
-        match looking::counts(connection, plugin).await {
-            Ok(counts) => drop(all.insert(plugin.to_string(), counts)),
-            Err(error) => drop(not_seen.insert(format!("counts of {plugin}: {error}"))),
-        }
-    }
-    all
-}
-
-/// Lines of the gateways' logs with our marks.
-async fn logged(
-    connection: &Connection,
-    gateways: &[Selected],
-    answers: &[Answer],
-    not_seen: &mut BTreeSet<String>,
-) -> Vec<String> {
-    let mut log = Vec::new();
-    for gateway in gateways {
-        let mut lines = match proxy::follow(connection, &pod(gateway), LINES, false).await {
-            Ok(lines) => lines,
-            Err(error) => {
-                not_seen.insert(format!("the log of {gateway}: {error}"));
-                continue;
-            }
-        };
-        while let Some(line) = lines.next().await {
-            if answers.iter().any(|answer| line.contains(&answer.mark)) {
-                log.push(line);
-            }
-        }
-    }
-    log
-}
-
-/// Our lines of the gateways' logs, and what policies counted: looked for until both are there.
-async fn seen(
-    connection: &Connection,
-    (gateways, policies): (&[Selected], &[Plugin]),
-    before: &Counts,
-    answers: &[Answer],
-    not_seen: &mut BTreeSet<String>,
-) -> (Vec<String>, Counts) {
-    let started = Instant::now();
-    loop {
-        let log = logged(connection, gateways, answers, not_seen).await;
-        let mut counted = counts(connection, policies, not_seen).await;
-        // Without a first look nobody knows what came since.
-        counted.retain(|policy, _| before.contains_key(policy));
-        for (policy, counts) in &mut counted {
-            if let Some(before) = before.get(policy) {
-                *counts = looking::since(before, std::mem::take(counts));
-            }
-        }
-        // A shadow notes a refusal beside what it lets through.
-        let is_counted = |counts: &BTreeMap<String, u64>| {
-            let names = counts
-                .iter()
-                .filter(|(name, _)| !name.starts_with("shadow."));
-            names.map(|(_, count)| count).sum::<u64>() >= answers.len() as u64
-        };
-        if counted.values().all(is_counted) || started.elapsed() >= PATIENCE {
-            return (log, counted);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
 }
 
 /// The names of headers that policies say somewhere.

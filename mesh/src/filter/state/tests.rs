@@ -155,3 +155,20 @@ fn a_missing_secret_is_told_by_the_plugins_own_name() {
         "cannot fetch Wasm module istio-system.shop~istio-translated-wasmplugin: missing image pulling secret. applying deny RBAC filter"
     );
 }
+
+#[test]
+fn silence_without_a_cause_is_worth_a_second_look() {
+    let silent = look(wasm("new"), Some(0), 60, false);
+    assert!(state(Some(NEW), &silent).is_silent());
+    let mut said = look(wasm("new"), Some(0), 60, false);
+    said.log
+        .push("header policy refused: spec: found x".to_owned());
+    assert!(!state(Some(NEW), &said).is_silent());
+    for (kind, running) in [
+        (wasm("new"), Some(NEW)),
+        (wasm("new"), Some(OLD)),
+        (ResourceKind::DenyAll, Some(0)),
+    ] {
+        assert!(!state(Some(NEW), &look(kind, running, 60, false)).is_silent());
+    }
+}

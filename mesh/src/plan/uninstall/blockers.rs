@@ -6,7 +6,7 @@ use crate::observed::{ISTIO_SYSTEM, is_proved_ours};
 
 /// Custom resources by whose they are.
 pub(super) struct Sorted {
-    /// WasmPlugins and the like that we deployed: proxies must forget the module before its kind goes.
+    /// Header policies: WasmPlugins and the like that we deployed.
     pub filter: Vec<Object>,
     /// What an installation brought.
     pub ours: Vec<Object>,

@@ -1,51 +1,111 @@
-//! The image of a roll-out: which, by which digest, and whether proxies would get it.
+//! The image of a roll-out: by which digest, and whether proxies would get it.
 
+use cluster::connect::Connection;
+use cluster::error::ClusterError;
 use delivery::{Checked, Reference, Rehearsal, Step, StepName, Verdict};
 use mesh::codes::Code;
-use mesh::filter::{Finding, Plugin};
+use mesh::filter::Finding;
+use mesh::object::Object;
+use mesh::plan::Gate;
 
-use super::Work;
+use crate::cli::{Registry, Replace};
 use crate::error::Error;
+use crate::printer::{Printer, Style};
+
+/// What proxies are to pull.
+pub struct Pull<'a> {
+    pub connection: &'a Connection,
+    /// Of the plugin: its pull secret is there.
+    pub namespace: &'a str,
+    pub reference: Reference,
+    pub secret: Option<String>,
+    /// Only the proxies reach the registry.
+    pub skips: bool,
+    pub registry: &'a Registry,
+}
 
 /// What is pulled, and how.
-pub(super) struct Image {
+pub struct Image {
     pub pinned: Reference,
     pub pull_secret: Option<String>,
     pub rehearsal: Option<Checked>,
 }
 
-impl Work<'_> {
-    /// The image, pinned; the pull rehearsed with the secret that the proxies will use.
-    pub(super) async fn image(
-        &self,
-        live: Option<&Plugin>,
-        findings: &mut Vec<Finding>,
-    ) -> Result<Image, Error> {
-        let arguments = self.arguments;
-        let reference = match (&arguments.image, live) {
-            (Some(image), _) => image.clone(),
-            (None, Some(live)) => live
-                .url()
-                .parse()
-                .map_err(|error: delivery::InvalidReference| Error::input(error.to_string()))?,
-            (None, None) => {
-                return Err(Error::input_hint(
-                    "found no image, and nothing is deployed whose image could stay",
-                    "`kubectl kyma-istio filter push REF` makes one; name it with `--image REF`",
-                ));
+/// The image that a plugin names.
+pub fn reference(plugin: &Object) -> Result<Reference, Error> {
+    let url = plugin.string("/spec/url").unwrap_or_default();
+    url.parse()
+        .map_err(|error: delivery::InvalidReference| Error::input(error.to_string()))
+}
+
+/// A plugin with the image that it names, pinned, once the pull went well. With what was found.
+pub async fn rehearsed(
+    connection: &Connection,
+    object: Object,
+    arguments: &Replace,
+    printer: &mut Printer<'_>,
+) -> Result<(Object, (Vec<Finding>, Option<Checked>)), Error> {
+    let secret = object.string("/spec/imagePullSecret");
+    let pull = Pull {
+        connection,
+        namespace: object.namespace().unwrap_or_default(),
+        reference: reference(&object)?,
+        secret: secret.filter(|name| !name.is_empty()).map(str::to_owned),
+        skips: arguments.rolls.skip_rehearsal,
+        registry: &arguments.registry,
+    };
+    let mut findings = Vec::new();
+    let image = pull.rehearse(&mut findings).await?;
+    told(&findings, printer)?;
+    let mut value = object.into_value();
+    value["spec"]["url"] = image.pinned.to_string().into();
+    let object = Object::new(value).map_err(|error| Error::input(error.to_string()))?;
+    Ok((object, (findings, image.rehearsal)))
+}
+
+/// Warnings are told, refusals end it.
+pub fn told(findings: &[Finding], printer: &mut Printer<'_>) -> Result<(), Error> {
+    for warning in findings.iter().filter(|finding| !finding.refuses) {
+        printer.tell(|text| {
+            let label = text.styled(Style::Strong, "warning:");
+            text.line(format_args!("{label} {}  {}", warning.code, warning.what));
+            if !warning.hint.is_empty() {
+                text.hint(&warning.hint);
             }
-        };
-        let in_use = live.and_then(|live| live.object.string("/spec/imagePullSecret"));
-        let pull_secret = arguments
-            .pull_secret
-            .clone()
-            .or_else(|| in_use.map(str::to_owned));
-        let pull_secret = pull_secret.filter(|name| !name.is_empty());
+        });
+    }
+    let gates: Vec<Gate> = findings
+        .iter()
+        .filter(|finding| finding.refuses)
+        .map(|finding| Gate {
+            code: finding.code,
+            what: finding.what.clone(),
+            hint: Some(finding.hint.clone()),
+        })
+        .collect();
+    match gates.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Gates(gates)),
+    }
+}
+
+impl Pull<'_> {
+    /// The image, pinned; the pull rehearsed with the secret that the proxies will use.
+    pub async fn rehearse(&self, findings: &mut Vec<Finding>) -> Result<Image, Error> {
+        let (reference, pull_secret) = (&self.reference, self.secret.clone());
         let content = match &pull_secret {
-            Some(name) => self.secret(name, findings).await?,
+            Some(name) => match self.secret(name, findings).await {
+                // Who may not read it skips the rehearsal.
+                Err(Error::Cluster(error))
+                    if self.skips && matches!(*error, ClusterError::Forbidden { .. }) =>
+                {
+                    None
+                }
+                found => found?,
+            },
             None => None,
         };
-        if arguments.skip_rehearsal {
+        if self.skips {
             let digest = reference.digest().ok_or_else(|| {
                 Error::input_hint(
                     format!(
@@ -60,7 +120,7 @@ impl Work<'_> {
                 rehearsal: None,
             });
         }
-        let options = arguments.registry.options();
+        let options = self.registry.options();
         let url = reference.to_string();
         let rehearsed = tokio::task::spawn_blocking(move || {
             let rehearsal = Rehearsal {
@@ -143,7 +203,7 @@ impl Work<'_> {
         name: &str,
         findings: &mut Vec<Finding>,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let namespace = &self.target.namespace;
+        let namespace = self.namespace;
         let problem = match cluster::filter::pull_secret(self.connection, namespace, name).await? {
             None => format!("there is no Secret `{namespace}/{name}`"),
             Some(secret) if secret.kind != cluster::filter::PULL_SECRET_TYPE => {

@@ -1,0 +1,192 @@
+//! `filter rollback`, `promote` and `remove` against a real API server and a real registry. There are no proxies: what those
+//! say is in e2e/kind/tests/delivery.
+
+use kubectl_kyma_istio::exit;
+use lab::kubernetes::ControlPlane;
+use serde_json::{Value, json};
+
+use super::kit::{Answer, Registry, plugin};
+
+/// Istio's CRD, as far as it matters here.
+fn crd() -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "wasmplugins.extensions.istio.io"},
+        "spec": {
+            "group": "extensions.istio.io", "scope": "Namespaced", "names": {"kind": "WasmPlugin", "plural": "wasmplugins"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}],
+        },
+    })
+}
+
+/// A `spec` as `deploy` writes it.
+fn spec(image: &str, hops: u32) -> Value {
+    json!({
+        "url": image, "phase": "AUTHN", "failStrategy": "FAIL_CLOSE", "selector": {"matchLabels": {"app": "nobody"}},
+        "pluginConfig": {
+            "apiVersion": "policy.kyma-istio.dev/v1alpha1",
+            "spec": {"position": "Gateway", "forwarded": {"trust": {"hops": hops}}, "revision": "1"},
+        },
+    })
+}
+
+struct Cluster(ControlPlane);
+
+impl Cluster {
+    fn start() -> Self {
+        let cluster = ControlPlane::start().unwrap();
+        let apply = ["apply", "--filename=-"];
+        cluster.kubectl_with(&crd().to_string(), &apply).unwrap();
+        let established = [
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd/wasmplugins.extensions.istio.io",
+        ];
+        cluster.kubectl(&established).unwrap();
+        Self(cluster)
+    }
+
+    /// A policy as `deploy` leaves it, with what was there before; a canary is its canary.
+    fn stands(&self, name: &str, spec: &Value, previous: Option<&Value>, canary_of: Option<&str>) {
+        let mut plugin = json!({
+            "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+            "metadata": {
+                "name": name, "namespace": "default",
+                "labels": {"app.kubernetes.io/managed-by": "kubectl-kyma-istio"},
+                "annotations": {"policy.kyma-istio.dev/fingerprint": "0".repeat(64)},
+            },
+            "spec": spec,
+        });
+        if let Some(previous) = previous {
+            plugin["metadata"]["annotations"]["policy.kyma-istio.dev/previous"] =
+                previous.to_string().into();
+        }
+        if let Some(of) = canary_of {
+            plugin["metadata"]["labels"]["policy.kyma-istio.dev/canary-of"] = of.into();
+        }
+        let apply = [
+            "apply",
+            "--server-side",
+            "--field-manager=kubectl-kyma-istio",
+            "--filename=-",
+        ];
+        self.0.kubectl_with(&plugin.to_string(), &apply).unwrap();
+    }
+
+    /// The `spec` of a plugin; none when it is gone.
+    fn spec(&self, name: &str) -> Option<Value> {
+        let get = ["get", "wasmplugins", "--output=json"];
+        let found: Value = serde_json::from_str(&self.0.kubectl(&get).unwrap()).unwrap();
+        let all = found["items"].as_array().cloned().unwrap();
+        let one = all
+            .into_iter()
+            .find(|one| one["metadata"]["name"] == name)?;
+        Some(one["spec"].clone())
+    }
+
+    fn filter(&self, arguments: &[&str]) -> Answer {
+        let all = [&["filter"], arguments, &["--yes", "--timeout", "1s"]].concat();
+        plugin(&all).env("KUBECONFIG", self.0.kubeconfig()).run()
+    }
+}
+
+#[test]
+fn what_proxies_could_not_pull_is_not_gone_back_to_and_a_canary_goes_with_its_policy() {
+    let (cluster, registry) = (Cluster::start(), Registry::start(false));
+    let image = |digit: &str| {
+        format!(
+            "oci://{}/team/filter@sha256:{}",
+            registry.host,
+            digit.repeat(64)
+        )
+    };
+    // Of both, the registry has nothing any more.
+    let (now, before) = (spec(&image("1"), 1), spec(&image("2"), 2));
+    cluster.stands("shop", &now, Some(&before), None);
+    cluster.stands("shop-canary", &before, None, Some("shop"));
+
+    for verb in ["rollback", "promote"] {
+        let refused = cluster.filter(&[verb, "shop"]);
+        assert_eq!(refused.code, exit::REFUSED, "{verb}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("KI-F019"),
+            "{verb}: {}",
+            refused.stderr
+        );
+        assert_eq!(cluster.spec("shop"), Some(now.clone()), "{verb} wrote");
+        assert_eq!(cluster.spec("shop-canary"), Some(before.clone()), "{verb}");
+    }
+
+    let unknown = cluster.filter(&["rollback", "shop", "--skip-rehearsal"]);
+    assert_eq!(unknown.code, exit::TIMED_OUT, "{}", unknown.stderr);
+    for said in [
+        "timed out: not every selected proxy says that it runs it",
+        "it stays deployed",
+        "`kubectl kyma-istio filter rollback default/shop` goes back to what was there before",
+    ] {
+        assert!(unknown.stdout.contains(said), "{said}: {}", unknown.stdout);
+    }
+    assert_eq!(cluster.spec("shop").unwrap()["url"], image("2"));
+
+    let dry = cluster.filter(&["remove", "shop", "--dry-run"]);
+    assert!(
+        dry.stdout.contains("its canary default/shop-canary"),
+        "{}",
+        dry.stdout
+    );
+    let removed = cluster.filter(&["remove", "shop"]);
+    assert_eq!(removed.code, exit::DONE, "{}", removed.stderr);
+    assert!(
+        removed
+            .stdout
+            .contains("removed default/shop and its canary default/shop-canary: no proxy has it"),
+        "{}",
+        removed.stdout
+    );
+    assert_eq!(cluster.spec("shop"), None);
+    assert_eq!(cluster.spec("shop-canary"), None);
+}
+
+#[test]
+fn neither_an_api_server_that_is_away_nor_ctrl_c_leaves_anybody_in_the_dark() {
+    let (cluster, folder) = (Cluster::start(), tempfile::tempdir().unwrap());
+    let image = |digit: &str| format!("oci://host.example/team/filter@sha256:{}", digit.repeat(64));
+    let now = spec(&image("1"), 1);
+    cluster.stands("shop", &now, Some(&spec(&image("2"), 2)), None);
+    let rollback = |timeout: &str| {
+        let arguments = ["filter", "rollback", "shop", "--skip-rehearsal", "--yes"];
+        plugin(&[&arguments[..], &["--timeout", timeout]].concat())
+            .env("KUBECONFIG", cluster.0.kubeconfig())
+            .start(&folder)
+    };
+
+    let rolling = rollback("25s");
+    rolling.tells("0 of 0 proxies run it");
+    // Away for longer than requests are repeated.
+    let away = cluster
+        .0
+        .without_api_server(|| rolling.tells("can't look:"));
+    away.unwrap();
+    let answer = rolling.ends();
+    assert_eq!(answer.code, exit::TIMED_OUT, "{}", answer.stderr);
+    assert!(
+        answer.stdout.contains("no proxy is selected")
+            && answer.stdout.contains("it stays deployed")
+            && !answer.stdout.contains("the last look"),
+        "{}",
+        answer.stdout
+    );
+
+    let rolling = rollback("60s");
+    rolling.tells("0 of 0 proxies run it");
+    rolling.interrupt();
+    let answer = rolling.ends();
+    assert_eq!(answer.code, exit::PARTLY, "{}", answer.stderr);
+    assert!(
+        answer.stdout.contains("interrupted") && answer.stdout.contains("it stays deployed"),
+        "{}",
+        answer.stdout
+    );
+    assert_eq!(cluster.spec("shop").unwrap()["url"], image("1"));
+}
