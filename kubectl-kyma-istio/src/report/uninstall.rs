@@ -57,7 +57,7 @@ impl Uninstalled {
             (Some(gate), _) => {
                 let refused = text.styled(Style::Bad, "refused:");
                 text.line(format_args!(
-                    "{refused} {}: {} resources of others would go with the CRDs; nothing was uninstalled",
+                    "{refused} {}: with the CRDs would go what others made ({}); nothing was uninstalled",
                     gate.code,
                     self.blockers.len()
                 ));

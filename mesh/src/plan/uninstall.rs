@@ -248,8 +248,7 @@ impl Uninstall {
         (!names.is_empty()).then(|| Gate {
             code: Code::Blockers,
             what: format!(
-                "{} resources of others would go with the CRDs: {}",
-                names.len(),
+                "with the CRDs would go what others made: {}",
                 names.join(", ")
             ),
             hint: Some("delete them yourself, or let them go and keep copies: `--backup DIR --delete-blockers`".to_owned()),
