@@ -3,6 +3,8 @@
 
 #[path = "filter_cli/back.rs"]
 mod back;
+#[path = "common/plugin.rs"]
+mod common;
 #[path = "filter_cli/images.rs"]
 mod images;
 #[path = "filter_cli/kit.rs"]
@@ -10,27 +12,33 @@ mod kit;
 #[path = "filter_cli/number.rs"]
 mod number;
 
-use kit::{plugin, policy};
+use common::{Answer, plugin};
+use kit::policy;
 use kubectl_kyma_istio::exit;
+use tempfile::TempDir;
 
 /// Nobody listens there.
 const NOWHERE: &str = "https://127.0.0.1:1";
 
+/// Of the folder's `policy.yaml`.
+const DEPLOY: [&str; 6] = [
+    "filter",
+    "deploy",
+    "-f",
+    "policy.yaml",
+    "--image",
+    "host.example/team/f:1",
+];
+
+fn deploy(folder: &TempDir) -> Answer {
+    let all = [&DEPLOY[..], &["--server", NOWHERE]].concat();
+    plugin(&all).within(folder).run()
+}
+
 #[test]
 fn a_policy_that_does_not_compile_ends_before_any_cluster_is_asked() {
     let folder = policy("spec: {position: Gateway, forwarded: {trust: {hops: 99}}}");
-    let answer = plugin(&[
-        "filter",
-        "deploy",
-        "-f",
-        "policy.yaml",
-        "--image",
-        "host.example/team/f:1",
-        "--server",
-        NOWHERE,
-    ])
-    .within(&folder)
-    .run();
+    let answer = deploy(&folder);
     assert_eq!(answer.code, exit::INVALID, "{}", answer.stderr);
     assert!(
         answer.stderr.contains("policy.yaml:4:")
@@ -47,18 +55,7 @@ fn every_problem_of_a_target_is_told_at_once() {
     let folder = policy(
         "spec: {position: SidecarInbound, forwarded: {trust: {identities: [\"spiffe://a/ns/b/sa/c\"]}, gatewaySends: Canonical}, target: {phase: AUTHN, color: red}}",
     );
-    let answer = plugin(&[
-        "filter",
-        "deploy",
-        "-f",
-        "policy.yaml",
-        "--image",
-        "host.example/team/f:1",
-        "--server",
-        NOWHERE,
-    ])
-    .within(&folder)
-    .run();
+    let answer = deploy(&folder);
     assert_eq!(answer.code, exit::INVALID, "{}", answer.stderr);
     for problem in [
         "spec.target.color: found an unknown field",
@@ -77,14 +74,7 @@ fn every_problem_of_a_target_is_told_at_once() {
 fn a_cluster_that_is_not_there_is_told_by_every_verb() {
     let folder = policy("spec: {position: Gateway, forwarded: {trust: {hops: 1}}}");
     for arguments in [
-        &[
-            "filter",
-            "deploy",
-            "-f",
-            "policy.yaml",
-            "--image",
-            "host.example/team/f:1",
-        ][..],
+        &DEPLOY[..],
         &["filter", "status"],
         &["filter", "list"],
         &["filter", "rollback", "shop"],

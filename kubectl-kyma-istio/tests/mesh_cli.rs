@@ -1,12 +1,15 @@
 //! The mesh verbs as their user runs them, where no cluster is: the built plugin, a clean environment, and the real istioctl.
 
+#[path = "common/plugin.rs"]
+mod common;
 #[path = "mesh_cli/kit.rs"]
 mod kit;
 
 #[path = "mesh_cli/rendering.rs"]
 mod rendering;
 
-use kit::{Answer, folder, plugin};
+use common::{Answer, plugin};
+use kit::folder;
 use kubectl_kyma_istio::exit;
 
 const VERBS: [&str; 7] = [

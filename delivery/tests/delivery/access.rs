@@ -1,7 +1,8 @@
 //! Passwords, token realms, pull secrets: what we do with them, and what istio-agent does.
 
 use delivery::{
-    Credentials, Layout, Options, RegistryError, Rehearsal, Secret, StepName, Verdict, rehearse,
+    Credentials, Layout, Options, Reference, RegistryError, Rehearsal, Secret, StepName, Verdict,
+    rehearse,
 };
 
 use crate::support::certificate::Certificate;
@@ -99,42 +100,14 @@ fn a_password_opens_and_a_wrong_one_is_named() {
 #[test]
 fn istio_agent_refuses_basic_authentication_whose_realm_is_no_url_and_so_does_the_rehearsal() {
     let docker = Docker::start(&Access::Password("Registry Realm"));
-    let reference = docker.reference("team/filter:1");
-    push(
-        &reference,
-        user(),
-        &Options::default(),
-        &image(&module(""), Layout::Compat),
-    )
-    .unwrap();
-    let secret = dockerconfigjson(&docker.host(), USER, PASSWORD);
-    let verdict = judge(&reference.to_string(), Some(&secret), None);
-    assert!(
-        verdict
-            .error
-            .as_ref()
-            .is_some_and(|error| error.contains("unsafe bearer realm")),
-        "{verdict:?}"
-    );
-    let checked = rehearsed(&reference.to_string(), Some(&secret));
-    assert_eq!(
-        checked.failure().unwrap().name,
-        StepName::Challenge,
-        "{checked:?}"
-    );
+    let reference = pushed(&docker);
+    the_realm_is_refused(&docker, &reference);
 }
 
 #[test]
 fn a_secret_for_another_host_is_warned_of_before_the_registry_refuses() {
     let docker = Docker::start(&Access::Password(URL_AS_REALM));
-    let reference = docker.reference("team/filter:1");
-    push(
-        &reference,
-        user(),
-        &Options::default(),
-        &image(&module(""), Layout::Compat),
-    )
-    .unwrap();
+    let reference = pushed(&docker);
     let secret = dockerconfigjson("registry.example.com", USER, PASSWORD);
     let checked = rehearsed(&reference.to_string(), Some(&secret));
     let step = |name| checked.steps.iter().find(|step| step.name == name).unwrap();
@@ -178,30 +151,8 @@ fn istio_agent_refuses_a_realm_on_an_inner_address_and_so_does_the_rehearsal() {
         realm: &address,
         certificate: &certificate,
     });
-    let reference = docker.reference("team/filter:1");
-    push(
-        &reference,
-        user(),
-        &Options::default(),
-        &image(&module(""), Layout::Compat),
-    )
-    .unwrap();
-    let secret = dockerconfigjson(&docker.host(), USER, PASSWORD);
-
-    let verdict = judge(&reference.to_string(), Some(&secret), None);
-    assert!(
-        verdict
-            .error
-            .as_ref()
-            .is_some_and(|error| error.contains("unsafe bearer realm")),
-        "{verdict:?}"
-    );
-    let checked = rehearsed(&reference.to_string(), Some(&secret));
-    assert_eq!(
-        checked.failure().unwrap().name,
-        StepName::Challenge,
-        "{checked:?}"
-    );
+    let reference = pushed(&docker);
+    the_realm_is_refused(&docker, &reference);
 }
 
 /// The agent looks at a realm's text, so the name of this machine passes where its address doesn't.
@@ -248,5 +199,33 @@ fn istio_agent_takes_a_realm_with_a_name_and_so_does_the_rehearsal() {
             Some(&dockerconfigjson(&docker.host(), USER, "wrong battery"))
         )
         .works()
+    );
+}
+
+/// The filter's image, with the user's password.
+fn pushed(docker: &Docker) -> Reference {
+    let reference = docker.reference("team/filter:1");
+    let image = image(&module(""), Layout::Compat);
+    push(&reference, user(), &Options::default(), &image).unwrap();
+    reference
+}
+
+/// By the agent, in its words, and by the rehearsal.
+#[track_caller]
+fn the_realm_is_refused(docker: &Docker, reference: &Reference) {
+    let secret = dockerconfigjson(&docker.host(), USER, PASSWORD);
+    let verdict = judge(&reference.to_string(), Some(&secret), None);
+    assert!(
+        verdict
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains("unsafe bearer realm")),
+        "{verdict:?}"
+    );
+    let checked = rehearsed(&reference.to_string(), Some(&secret));
+    assert_eq!(
+        checked.failure().unwrap().name,
+        StepName::Challenge,
+        "{checked:?}"
     );
 }

@@ -25,6 +25,14 @@ pub struct Facts {
     pub registry: String,
 }
 
+impl Facts {
+    /// The version before, as Istio says it.
+    #[must_use]
+    pub fn older_version(&self) -> &str {
+        self.older_tag.trim_end_matches("-distroless")
+    }
+}
+
 /// Read once, from `$KYMA_E2E_CLUSTER` or `cluster.json` beside `$KUBECONFIG`.
 ///
 /// # Panics

@@ -435,27 +435,23 @@ fn add_ons(cluster: &Cluster) {
         items
     };
     let workload = |name: &str| manifests::workload("istio-system", name, json!({}));
-    let mut items = Vec::new();
-    items.extend(of(
-        workload("prometheus"),
-        chart("prometheus", "prometheus", "istio"),
-    ));
-    items.extend(of(
-        workload("grafana"),
-        chart("grafana", "grafana", "istio"),
-    ));
-    items.extend(of(
-        workload("servicegraph"),
-        chart("servicegraph", "servicegraph-1.0.5", "istio"),
-    ));
-    items.extend(of(
-        workload("istio-tracing"),
-        chart("jaeger", "tracing", "istio"),
-    ));
-    items.extend(of(
-        workload("my-prometheus"),
-        chart("prometheus", "prometheus-11.0.0", "my-prometheus"),
-    ));
+    let deployments = [
+        ("prometheus", chart("prometheus", "prometheus", "istio")),
+        ("grafana", chart("grafana", "grafana", "istio")),
+        (
+            "servicegraph",
+            chart("servicegraph", "servicegraph-1.0.5", "istio"),
+        ),
+        ("istio-tracing", chart("jaeger", "tracing", "istio")),
+        (
+            "my-prometheus",
+            chart("prometheus", "prometheus-11.0.0", "my-prometheus"),
+        ),
+    ];
+    let mut items: Vec<Value> = Vec::new();
+    for (name, labels) in &deployments {
+        items.extend(of(workload(name), labels.clone()));
+    }
     items.push(json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": { "name": "prometheus", "namespace": "istio-system", "labels": chart("prometheus", "prometheus", "istio") },
@@ -467,13 +463,7 @@ fn add_ons(cluster: &Cluster) {
         "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } },
     }));
     cluster.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": items }).to_string());
-    for name in [
-        "prometheus",
-        "grafana",
-        "servicegraph",
-        "istio-tracing",
-        "my-prometheus",
-    ] {
+    for (name, _) in deployments {
         let name = format!("deployment/{name}");
         cluster.kubectl(&[
             "wait",

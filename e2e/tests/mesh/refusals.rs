@@ -1,7 +1,6 @@
 //! What is refused, each with its exit code, one line of reason, and nothing written.
 
 use lab::kubernetes::istioctl;
-use serde_json::json;
 
 use crate::support::{Cluster, Ran, Snapshot, manifests, plugin};
 
@@ -25,30 +24,7 @@ fn without_rights_the_verb_and_the_resource_are_named() {
     assert!(!judged.stdout.contains("no istiod"), "{judged}");
 
     // Who may read everything gets as far as the first write.
-    let role = json!({
-        "apiVersion": "v1", "kind": "List", "items": [
-            { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": { "name": "reader" },
-              "rules": [{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"] }] },
-            { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": { "name": "reader" },
-              "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reader" },
-              "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "readers" }] },
-        ],
-    });
-    cluster.apply(&role.to_string());
-    cluster.until(
-        "the reader's rights",
-        &[
-            "auth",
-            "can-i",
-            "list",
-            "pods",
-            "--as=ann",
-            "--as-group=readers",
-        ],
-        |answer| answer.trim() == "yes",
-    );
-    let reader = cluster.kubeconfig_for("ann", &["readers"]);
-    let reader = reader.display().to_string();
+    let reader = cluster.reader(&["*"]);
     let refused = cluster
         .plugin(&[
             "install",

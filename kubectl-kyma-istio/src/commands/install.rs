@@ -6,7 +6,6 @@ use std::io::BufRead;
 use std::time::Duration;
 
 use cluster::connect::Connection;
-use cluster::guard::Mode;
 use mesh::plan::{Answers, Plan, Skip};
 
 use super::given::{self, Given};
@@ -29,12 +28,8 @@ pub fn run(
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
     let given = given::read(&arguments.inputs, stdin)?;
-    let mode = match arguments.dry_run {
-        true => Mode::DryRun,
-        false => Mode::Write,
-    };
     let installed = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(&arguments.connection, arguments.dry_run).await?;
         match given.wishes().install {
             true => {
                 let prepared =

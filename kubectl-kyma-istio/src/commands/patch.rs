@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use cluster::apply::Conflicts;
 use cluster::connect::Connection;
-use cluster::guard::Mode;
 use cluster::observe::{observe, patchable};
 use mesh::compose;
 use mesh::object::{Object, read_manifests};
@@ -37,12 +36,12 @@ pub fn run(
     if let Some(image) = &arguments.image {
         return Ok(job::manifests(arguments, image));
     }
-    let mode = match arguments.dry_run || arguments.verify_only {
-        true => Mode::DryRun,
-        false => Mode::Write,
-    };
     let body = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(
+            &arguments.connection,
+            arguments.dry_run || arguments.verify_only,
+        )
+        .await?;
         if arguments.verify_only {
             let version = of_release(required(arguments))?;
             let verified = settled(&connection, &version, Duration::ZERO).await?;

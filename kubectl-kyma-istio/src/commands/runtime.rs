@@ -23,8 +23,16 @@ pub async fn reader(flags: &cli::Connection) -> Result<Connection, Error> {
     connection(flags, Mode::DryRun).await
 }
 
-/// A connection.
-pub async fn connection(flags: &cli::Connection, mode: Mode) -> Result<Connection, Error> {
+/// A connection that writes, or only rehearses.
+pub async fn writer(flags: &cli::Connection, is_dry_run: bool) -> Result<Connection, Error> {
+    let mode = match is_dry_run {
+        true => Mode::DryRun,
+        false => Mode::Write,
+    };
+    connection(flags, mode).await
+}
+
+async fn connection(flags: &cli::Connection, mode: Mode) -> Result<Connection, Error> {
     Ok(connect(&flags.flags(), &Environment::of_process(), mode).await?)
 }
 

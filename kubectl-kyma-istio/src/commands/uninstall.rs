@@ -4,7 +4,6 @@ use std::io::BufRead;
 
 use cluster::apply::Conflicts;
 use cluster::connect::Connection;
-use cluster::guard::Mode;
 use cluster::observe::{contents, observe};
 use mesh::plan::{self, Answers};
 
@@ -20,12 +19,8 @@ pub fn run(
     stdin: &mut dyn BufRead,
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
-    let mode = match arguments.dry_run {
-        true => Mode::DryRun,
-        false => Mode::Write,
-    };
     let uninstalled = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(&arguments.connection, arguments.dry_run).await?;
         uninstall(&connection, arguments, stdin, printer).await
     })?;
     Ok(Report::new(

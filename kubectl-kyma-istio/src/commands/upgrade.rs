@@ -2,7 +2,6 @@
 
 use std::io::BufRead;
 
-use cluster::guard::Mode;
 use cluster::observe::observe;
 use mesh::plan::{Answers, upgradable};
 use mesh::status::summary;
@@ -22,12 +21,8 @@ pub fn run(
 ) -> Result<Report, Error> {
     let arguments = &arguments.install;
     let given = given::read(&arguments.inputs, stdin)?;
-    let mode = match arguments.dry_run {
-        true => Mode::DryRun,
-        false => Mode::Write,
-    };
     let upgraded = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(&arguments.connection, arguments.dry_run).await?;
         // Before anything is rendered: istioctl of the wanted version may have to be fetched.
         let before = observe(&connection).await?;
         let answers = Answers {

@@ -5,7 +5,8 @@ use kubectl_kyma_istio::exit;
 use lab::kubernetes::ControlPlane;
 use serde_json::{Value, json};
 
-use super::kit::{Answer, Registry, plugin};
+use super::common::{Answer, plugin};
+use super::kit::Registry;
 
 /// Istio's CRD, as far as it matters here.
 fn crd() -> Value {

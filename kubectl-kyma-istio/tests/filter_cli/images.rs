@@ -5,7 +5,8 @@ use std::path::Path;
 use kubectl_kyma_istio::exit;
 use serde_json::Value;
 
-use super::kit::{Registry, plugin};
+use super::common::plugin;
+use super::kit::Registry;
 
 /// The smallest module that Envoy loads.
 fn module(folder: &Path) -> String {
@@ -130,7 +131,7 @@ fn a_registry_with_a_password_takes_the_right_one_only() {
         );
         written(folder.path(), "auth.json", text.as_bytes());
         plugin(&["filter", "push", &reference, &module])
-            .env("REGISTRY_AUTH_FILE", &folder.path().join("auth.json"))
+            .env("REGISTRY_AUTH_FILE", folder.path().join("auth.json"))
             .run()
     };
     // base64 of `u:p` and of `u:x`

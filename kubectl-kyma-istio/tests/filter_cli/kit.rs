@@ -1,47 +1,18 @@
-//! The built plugin in an environment that knows nothing, and a registry.
+//! A plugin that goes on running, a policy, a registry.
 
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub struct Answer {
-    pub code: u8,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-pub struct Plugin {
-    command: Command,
-    _home: TempDir,
-}
-
-/// The built plugin with these arguments; nothing else is known to it.
-pub fn plugin(arguments: &[&str]) -> Plugin {
-    let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-kyma_istio"));
-    command
-        .args(arguments)
-        .env_clear()
-        .env("HOME", home.path())
-        .stdin(Stdio::null());
-    Plugin {
-        command,
-        _home: home,
-    }
-}
+use crate::common::{Answer, Plugin};
 
 impl Plugin {
     pub fn within(mut self, folder: &TempDir) -> Self {
         self.command.current_dir(folder.path());
-        self
-    }
-
-    pub fn env(mut self, name: &str, value: &Path) -> Self {
-        self.command.env(name, value);
         self
     }
 
@@ -54,16 +25,6 @@ impl Plugin {
             child: self.command.spawn().unwrap(),
             folder: folder.path().to_owned(),
             _plugin: self,
-        }
-    }
-
-    pub fn run(mut self) -> Answer {
-        let output = self.command.output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Answer {
-            code: u8::try_from(output.status.code().unwrap()).unwrap(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
         }
     }
 }

@@ -4,7 +4,7 @@ use kubectl_kyma_istio::exit;
 use lab::kubernetes::ControlPlane;
 use serde_json::{Value, json};
 
-use super::kit::{Answer, plugin};
+use super::common::{Answer, plugin};
 
 /// Kyma's CRD, as far as it matters here, and its resource with more in it than the number.
 fn objects() -> [Value; 2] {

@@ -4,7 +4,8 @@ use kubectl_kyma_istio::exit;
 use mesh::object::{Object, read_manifests};
 use serde_json::json;
 
-use super::kit::{folder, istioctl, plugin, says_version};
+use super::common::plugin;
+use super::kit::{folder, istioctl, says_version};
 
 /// Renders with the real istioctl.
 fn render(arguments: &[&str]) -> Vec<Object> {

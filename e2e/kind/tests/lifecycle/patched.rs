@@ -9,7 +9,7 @@ use crate::met;
 
 /// Verified after each, and every object as before in between.
 pub fn patched_undone_and_patched_again() {
-    let older = facts().older_tag.trim_end_matches("-distroless");
+    let older = facts().older_version();
     let version = ["--istio-version", older];
     let patch = [
         &["patch", "--yes", "--domain=kyma.example.com"],

@@ -11,7 +11,7 @@ const GATEWAY: &str = "app=istio-ingressgateway";
 /// An Istio of the older version that istioctl installed. `space` has an app `app` with a sidecar.
 pub fn under_load(space: &Space) {
     let facts = facts();
-    let older = facts.older_tag.trim_end_matches("-distroless");
+    let older = facts.older_version();
     space.ready(&["app"]);
     let gateway = space.ingress("app");
     gateway.answers();

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::kubernetes::{ControlPlane, Istiod, IstiodOptions, NodeSpec};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Ran, plugin};
@@ -65,6 +65,31 @@ impl Cluster {
         self.control_plane
             .kubeconfig_for(user, groups)
             .expect("a kubeconfig")
+    }
+
+    /// The kubeconfig of `ann`, who may read these API groups.
+    #[track_caller]
+    pub fn reader(&self, groups: &[&str]) -> String {
+        let role = json!({ "apiVersion": "v1", "kind": "List", "items": [
+            { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": { "name": "reader" },
+              "rules": [{ "apiGroups": groups, "resources": ["*"], "verbs": ["get", "list", "watch"] }] },
+            { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": { "name": "reader" },
+              "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "reader" },
+              "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "readers" }] },
+        ] });
+        self.apply(&role.to_string());
+        let can = [
+            "auth",
+            "can-i",
+            "list",
+            "pods",
+            "--as=ann",
+            "--as-group=readers",
+        ];
+        self.until("the reader's rights", &can, |answer| answer.trim() == "yes");
+        self.kubeconfig_for("ann", &["readers"])
+            .display()
+            .to_string()
     }
 
     /// The plugin as administrator, with more of its environment or as another user if need be.

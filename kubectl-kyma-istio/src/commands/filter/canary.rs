@@ -3,14 +3,12 @@
 use std::io::BufRead;
 
 use cluster::connect::Connection;
-use cluster::guard::Mode;
-use cluster::observe::observe;
 use mesh::filter::Plugin;
 use serde_json::Value;
 
 use super::super::runtime;
-use super::rollout::{self, Rollout, with_spec};
-use super::{looking, pull};
+use super::looking;
+use super::replacement::Replacement;
 use crate::cli::{Compare, Replace};
 use crate::error::{Error, exit};
 use crate::printer::Printer;
@@ -67,35 +65,22 @@ pub fn promote(
     stdin: &mut dyn BufRead,
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
-    let mode = match arguments.operate.dry_run {
-        true => Mode::DryRun,
-        false => Mode::Write,
-    };
     let deployed = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(&arguments.connection, arguments.operate.dry_run).await?;
         let namespace = arguments.connection.namespace.as_deref();
         let (current, canary) = pair(&connection, &arguments.policy, namespace).await?;
-        let observed = observe(&connection).await?;
-        let before = current.object.pointer("/spec").map(Value::to_string);
         let spec = enforcing(&current, &canary)?;
-        let object = with_spec(&current.object, spec, before.as_deref())?;
-        let (object, found) = pull::rehearsed(&connection, object, arguments, printer).await?;
-        let rollout = Rollout {
+        let by = Replacement {
             connection: &connection,
-            observed: &observed,
-            object,
-            before: Some(current.object),
-            operate: arguments.operate,
-            rolls: arguments.rolls,
-            reads_stdin: false,
+            arguments,
             verb: "filter promote",
         };
-        let deployed = rollout::run(rollout, stdin, printer).await?;
+        let deployed = by.run(current, spec, stdin, printer).await?;
         if deployed.exit_code() == exit::DONE && !deployed.dry_run {
             super::remove::delete(&connection, &canary).await?;
             printer.story(&format!("took the canary {canary} away"));
         }
-        Ok(deployed.with(found))
+        Ok(deployed)
     })?;
     Ok(Report::new(
         arguments.output.form,

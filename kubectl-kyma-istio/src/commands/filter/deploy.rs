@@ -4,7 +4,6 @@ use std::io::BufRead;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cluster::connect::Connection;
-use cluster::guard::Mode;
 use cluster::observe::observe;
 use mesh::filter::{
     Finding, Neighbours, Plugin, Target, Wanted, Wish, config, conflicts, selected, side,
@@ -37,12 +36,8 @@ pub fn run(
         what: format!("`{name}` says not where it goes"),
         problems,
     })?;
-    let mode = match arguments.operate.dry_run {
-        true => Mode::DryRun,
-        false => Mode::Write,
-    };
     let deployed = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(&arguments.connection, arguments.operate.dry_run).await?;
         let work = Work {
             connection: &connection,
             arguments,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use cluster::connect::Connection;
 use cluster::error::ClusterError;
-use cluster::guard::Mode;
 use cluster::proxy::{self, Follower, Pod, Said};
 use mesh::filter::Plugin;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -24,12 +23,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 const OURS: [&str; 2] = ["wasm log: header policy", "wasm log: hint: "];
 
 pub fn run(arguments: &Logs, printer: &mut Printer<'_>) -> Result<Report, Error> {
-    let mode = match arguments.follow {
-        true => Mode::Write,
-        false => Mode::DryRun,
-    };
     let logged = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(&arguments.connection, !arguments.follow).await?;
         let namespace = arguments.connection.namespace.as_deref();
         let plugin = looking::plugin(&connection, &arguments.policy, namespace).await?;
         let pods: Vec<Pod> = looking::proxies(&connection, &plugin)

@@ -8,6 +8,7 @@ pub(super) mod looking;
 mod pull;
 pub mod push;
 pub mod remove;
+mod replacement;
 pub mod rollback;
 mod rollout;
 pub mod status;

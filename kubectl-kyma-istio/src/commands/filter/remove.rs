@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use cluster::apply::{Conflicts, delete as delete_object};
 use cluster::connect::Connection;
-use cluster::guard::Mode;
 use cluster::proxy::{self, Pod};
 use mesh::filter::Plugin;
 
@@ -26,12 +25,8 @@ pub fn run(
     stdin: &mut dyn BufRead,
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
-    let mode = match arguments.operate.dry_run {
-        true => Mode::DryRun,
-        false => Mode::Write,
-    };
     let removed = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(&arguments.connection, arguments.operate.dry_run).await?;
         let namespace = arguments.connection.namespace.as_deref();
         let plugin = looking::plugin(&connection, &arguments.policy, namespace).await?;
         let all = looking::plugins(&connection, None, Some(&plugin.namespace)).await?;

@@ -3,7 +3,6 @@
 use std::io::BufRead;
 
 use cluster::apply::Conflicts;
-use cluster::guard::Mode;
 use cluster::observe::observe;
 use mesh::diff::consequences;
 use mesh::plan::{Action, Plan, Step};
@@ -22,12 +21,8 @@ pub fn run(
     stdin: &mut dyn BufRead,
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
-    let mode = match arguments.operate.dry_run {
-        true => Mode::DryRun,
-        false => Mode::Write,
-    };
     let set = runtime::block_on(async {
-        let connection = runtime::connection(&arguments.connection, mode).await?;
+        let connection = runtime::writer(&arguments.connection, arguments.operate.dry_run).await?;
         let observed = observe(&connection).await?;
         let [resource] = observed.istio_crs.as_slice() else {
             return Err(Error::NotConfirmed {
