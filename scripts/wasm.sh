@@ -43,7 +43,7 @@ if [[ ! -e $built ]]; then
 fi
 
 mkdir -p "$root/out"
-cargo run --quiet --release --locked --manifest-path "$root/scripts/lean-exports/Cargo.toml" --target-dir "$cache/target-tools" -- \
+cargo run --quiet --locked --manifest-path "$root/scripts/lean-exports/Cargo.toml" --target-dir "$cache/target-tools" -- \
     "${section[@]}" "$built" "$output" "${exports[@]}"
 no_paths_in "$output"
 say "${output#"$root"/} $(stat -c %s "$output") bytes, sha256 $(sha256sum "$output" | cut -c 1-12)"

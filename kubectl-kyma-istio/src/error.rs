@@ -1,13 +1,13 @@
 //! What a command can't do, for the person who must act; and the exit codes.
 
+#[cfg(feature = "mesh")]
+mod mesh;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use cluster::error::{Class, ClusterError};
-use cluster::istioctl::IstioctlError;
-use cluster::run::RunError;
-use mesh::codes::Code;
-use mesh::plan::Gate;
+#[cfg(feature = "mesh")]
+pub use mesh::MeshError;
 
 /// Exit codes. They are API: scripts branch on them.
 pub mod exit {
@@ -72,9 +72,6 @@ pub enum Error {
         /// Every problem, with its place and its hint.
         problems: Vec<String>,
     },
-    /// Nothing was done, because a gate forbids it; each is a line.
-    #[error("refused:\n{}", gates(.0))]
-    Gates(Vec<Gate>),
     /// The user said no, or can't be asked.
     #[error("{what}")]
     NotConfirmed {
@@ -85,25 +82,10 @@ pub enum Error {
         /// `INVALID` where nobody can be asked, `REFUSED` where somebody said no.
         code: u8,
     },
-    /// The cluster can't or won't.
+    /// A cluster, istioctl or a registry can't or won't.
+    #[cfg(feature = "mesh")]
     #[error(transparent)]
-    Cluster(Box<ClusterError>),
-    /// There is nothing to render with, or it doesn't render.
-    #[error(transparent)]
-    Istioctl(#[from] IstioctlError),
-    /// A plan stopped half-way.
-    #[error(transparent)]
-    Run(Box<RunError>),
-    /// A registry, an image or a module isn't as it should be.
-    #[error("{what}")]
-    Delivery {
-        /// What was found, one line.
-        what: String,
-        /// What helps.
-        hint: Option<String>,
-        /// Who must act.
-        class: delivery::Class,
-    },
+    Mesh(#[from] MeshError),
     /// There is no module to run.
     #[error("this plugin was built without the filter")]
     NoModule,
@@ -113,12 +95,6 @@ pub enum Error {
     /// The output can't be written.
     #[error("can't write: {0}")]
     Write(std::io::Error),
-}
-
-impl From<ClusterError> for Error {
-    fn from(error: ClusterError) -> Self {
-        Self::Cluster(Box::new(error))
-    }
 }
 
 impl Error {
@@ -141,19 +117,13 @@ impl Error {
     /// What helps, where something does.
     pub fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Input { hint, .. } | Self::Delivery { hint, .. } => hint.as_deref().map(Cow::Borrowed),
+            Self::Input { hint, .. } => hint.as_deref().map(Cow::Borrowed),
             Self::Policy { .. } => Some(
                 "`kubectl kyma-istio filter schema` prints every field; docs/header-policy.md explains them".into(),
             ),
             Self::NotConfirmed { hint, .. } => Some((*hint).into()),
-            Self::Gates(_) => Some("`kubectl kyma-istio explain CODE` tells what a code means".into()),
-            Self::Cluster(error) => error.hint().map(Cow::Owned),
-            // A checksum is the one thing that the download lacks.
-            Self::Istioctl(IstioctlError::NotFound { .. }) => Some(
-                "name one with `--istioctl FILE` or $ISTIOCTL; or let it be downloaded, with the checksum of the release's `istioctl-VERSION-linux-amd64.tar.gz.sha256` as `--istioctl-sha256`".into(),
-            ),
-            Self::Istioctl(error) => error.hint().map(Cow::Borrowed),
-            Self::Run(error) => error.hint().map(Cow::Owned),
+            #[cfg(feature = "mesh")]
+            Self::Mesh(error) => error.hint(),
             Self::NoModule => Some(
                 "`make wasm` builds the filter, a build after it embeds it; or name one with `--filter FILE.wasm`, or use `--engine native`".into(),
             ),
@@ -166,16 +136,9 @@ impl Error {
         match self {
             // `… | head` got what it wanted.
             Self::Closed => exit::DONE,
-            // What can't be read for want of rights is the cluster's no, not ours.
-            Self::Gates(gates) if gates.iter().any(|gate| gate.code == Code::CannotTell) => {
-                exit::UNREACHABLE
-            }
-            Self::Gates(_) => exit::REFUSED,
             Self::NotConfirmed { code, .. } => *code,
-            Self::Cluster(error) => of_class(error.class()),
-            Self::Istioctl(error) => of_class(error.class()),
-            Self::Delivery { class, .. } => of_delivery(*class),
-            Self::Run(error) => of_class(error.class()),
+            #[cfg(feature = "mesh")]
+            Self::Mesh(error) => error.exit_code(),
             Self::Read { .. }
             | Self::Input { .. }
             | Self::Policy { .. }
@@ -183,58 +146,6 @@ impl Error {
             | Self::NoModule
             | Self::Write(_) => exit::INVALID,
         }
-    }
-}
-
-/// Who must act, as an exit code.
-fn of_class(class: Class) -> u8 {
-    match class {
-        Class::Invalid => exit::INVALID,
-        Class::Unreachable => exit::UNREACHABLE,
-        Class::TimedOut => exit::TIMED_OUT,
-        Class::Refused => exit::REFUSED,
-        Class::Partly => exit::PARTLY,
-    }
-}
-
-fn of_delivery(class: delivery::Class) -> u8 {
-    match class {
-        delivery::Class::Invalid => exit::INVALID,
-        delivery::Class::Unreachable => exit::UNREACHABLE,
-        delivery::Class::TimedOut => exit::TIMED_OUT,
-        delivery::Class::Refused => exit::REFUSED,
-    }
-}
-
-/// The errors of the crate `delivery` all say the same three things.
-macro_rules! from_delivery {
-    ($($error:ty),*) => {$(
-        impl From<$error> for Error {
-            fn from(error: $error) -> Self {
-                Self::Delivery { what: error.to_string(), hint: error.hint(), class: error.class() }
-            }
-        }
-    )*};
-}
-
-from_delivery!(
-    delivery::CredentialsError,
-    delivery::InspectError,
-    delivery::ModuleError,
-    delivery::RegistryError
-);
-
-fn gates(gates: &[Gate]) -> String {
-    let lines = gates.iter().flat_map(|gate| {
-        let hint = gate.hint.as_ref().map(|hint| format!("hint: {hint}"));
-        std::iter::once(format!("{}: {}", gate.code, gate.what)).chain(hint)
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-impl From<RunError> for Error {
-    fn from(error: RunError) -> Self {
-        Self::Run(Box::new(error))
     }
 }
 

@@ -6,6 +6,11 @@
 //! assert_eq!(code, kubectl_kyma_istio::exit::DONE);
 //! ```
 
+#![cfg_attr(
+    not(feature = "mesh"),
+    allow(dead_code, reason = "some of it is for the verbs about a cluster")
+)]
+
 mod cli;
 mod commands;
 mod error;

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::error::{Error, exit};
 use crate::redact;
-use crate::report::{Body, Report, ReportForm, inspected};
+#[cfg(feature = "mesh")]
+use crate::report::MeshBody;
+use crate::report::{Body, Report, ReportForm};
 use crate::settings::Settings;
 
 /// Writes for one command.
@@ -156,7 +158,8 @@ impl<'a> Printer<'a> {
         }
         match (report.form, &report.body) {
             // Manifests are an answer to another program: nothing is changed in them.
-            (ReportForm::Yaml, Body::Rendered(rendered)) => {
+            #[cfg(feature = "mesh")]
+            (ReportForm::Yaml, Body::Mesh(MeshBody::Rendered(rendered))) => {
                 self.stdout.write_all(rendered.yaml()?.as_bytes())?;
             }
             (ReportForm::Json, body) => {
@@ -189,28 +192,9 @@ fn human(body: &Body, text: &mut Text) {
         Body::Tests(tests) => tests.human(text),
         Body::Version(version) => version.human(text),
         Body::Listening(listening) => listening.human(text),
-        Body::Verified(verified) => verified.human(text),
-        Body::Status(status) => status.human(text),
-        Body::Checked(checked) => checked.human(text),
-        Body::Codes(codes) => codes.human(text),
-        Body::Origins(origins) => origins.human(text),
-        Body::Deployed(deployed) => deployed.human(text),
-        Body::Removed(removed) => removed.human(text),
-        Body::Policies(policies) => policies.human(text),
-        Body::Logged(logged) => logged.human(text),
-        Body::TrustedProxies(shown) => shown.human(text),
-        Body::HopsSet(set) => set.human(text),
-        Body::Probed(probed) => probed.human(text),
-        Body::ExplainedChain(explained) => explained.human(text),
-        Body::Comparison(comparison) => comparison.human(text),
-        Body::Pushed(pushed) => pushed.human(text),
-        Body::Inspected(inspection) => inspected(inspection, text),
-        Body::Diff(diff) => diff.human(text),
-        Body::Installed(installed) => installed.human(text),
-        Body::Patch(patch) => patch.human(text),
-        Body::Upgraded(upgraded) => upgraded.human(text),
-        Body::Uninstalled(uninstalled) => uninstalled.human(text),
-        Body::Schema(_) | Body::Batch(_) | Body::Served(_) | Body::Rendered(_) => {}
+        Body::Schema(_) | Body::Batch(_) | Body::Served(_) => {}
+        #[cfg(feature = "mesh")]
+        Body::Mesh(body) => body.human(text),
     }
 }
 

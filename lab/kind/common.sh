@@ -5,6 +5,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 kind_dir="$root/lab/kind"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/kyma-istio"
 state="$cache/kind"
+# Go as the tools are built with.
+go=$("$root/scripts/tools.sh" go)
+PATH="${go%/*}:$PATH"
 # One cluster per machine: it has one bridge, one firewall rule and, here, two cores.
 cluster=kyma-istio
 # The repository of all images made here.

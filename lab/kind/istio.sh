@@ -4,7 +4,7 @@
 # Built from one commit, stamped with the version: see lab/tools/istio/go.mod. Adds their names to `lab_images`.
 istio_images() { # version
     local version=$1 tag="$1-distroless" istio cni envoy module bootstrap below
-    istio=$(node_tools "istio@$version") cni=$(node_tools "istio-cni@$version") envoy=$("$root/scripts/envoy.sh")
+    istio=$(node_tools "istio@$version") cni=$(node_tools "istio-cni@$version") envoy=$("$root/scripts/tools.sh" envoy)
     module=$(cd "$root/lab/tools/istio" && GOWORK=off go mod download -json istio.io/istio | jq -r .Dir)
     bootstrap="$module/tools/packaging/common/envoy_bootstrap.json /var/lib/istio/envoy/envoy_bootstrap_tmpl.json"
 

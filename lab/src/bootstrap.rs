@@ -44,7 +44,7 @@ pub struct Bootstrap {
     pub upstream: Option<SocketAddr>,
     /// The server's own certificate where mTLS is required, with the CA that clients must be of.
     pub identity: Option<Leaf>,
-    /// A version of `scripts/envoy.sh`; else see [`crate::envoy_binary`].
+    /// A version that tools/requirements.txt pins; else see [`crate::envoy_binary`].
     pub version: Option<String>,
     /// More clusters, as Envoy's JSON: key servers, authorization services.
     pub clusters: Vec<Value>,

@@ -14,15 +14,22 @@ pub fn repository() -> PathBuf {
 }
 
 /// A real Envoy binary: the version asked for, or else the one in `ENVOY_VERSION`, or else the default of
-/// `scripts/envoy.sh`, which fetches it when this machine has none.
+/// `scripts/tools.sh`, which fetches it when this machine has none.
 pub fn envoy_binary(version: Option<&str>) -> Result<PathBuf> {
     let wanted = version
         .map(str::to_owned)
         .or_else(|| std::env::var("ENVOY_VERSION").ok())
         .filter(|version| !version.is_empty());
-    let mut script = Command::new(repository().join("scripts/envoy.sh"));
-    script.args(wanted);
+    let mut script = Command::new(repository().join("scripts/tools.sh"));
+    script.arg("envoy").args(wanted);
     Ok(PathBuf::from(output(&mut script)?.trim()))
+}
+
+/// The versions of Envoy that tools/requirements.txt pins: the default first, the oldest supported last.
+pub fn envoy_versions() -> Result<Vec<String>> {
+    let mut script = Command::new(repository().join("scripts/tools.sh"));
+    let list = output(script.args(["--list", "envoy"]))?;
+    Ok(list.lines().map(str::to_owned).collect())
 }
 
 /// The do-nothing filter of `lab/noop-filter`, built by `scripts/wasm.sh` when it is not there or not fresh.

@@ -12,13 +12,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use corpus::{Case, Depth, Observed, Outcome, Ready, Suite};
 use lab::{
     Bootstrap, Ca, Client, Echo, Echoed, Envoy, Leaf, Listener, Node, RawRequest, Response, Wasm,
-    repository,
+    envoy_versions, repository,
 };
 use policy::Position;
 
@@ -26,24 +25,12 @@ const WORKLOAD: &str = "spiffe://cluster.local/ns/default/sa/workload";
 
 #[test]
 fn cases_agree_in_the_default_envoy() {
-    run(&versions().remove(0));
+    run(&envoy_versions().unwrap().remove(0));
 }
 
 #[test]
 fn cases_agree_in_the_oldest_supported_envoy() {
-    run(&versions().pop().unwrap());
-}
-
-fn versions() -> Vec<String> {
-    let list = Command::new(repository().join("scripts/envoy.sh"))
-        .arg("--list")
-        .output()
-        .unwrap();
-    String::from_utf8(list.stdout)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    run(&envoy_versions().unwrap().pop().unwrap());
 }
 
 /// A case on its way: its listeners' names depend on nothing but what it needs of a proxy.

@@ -208,15 +208,13 @@ fn playground(lines: impl Iterator<Item = Value>) -> Vec<Value> {
         "no playground.js in {}\nrun `make playground`",
         built.display()
     );
-    let mut node = Command::new("node")
+    let mut node = Command::new(node())
         .arg(folder("run.mjs"))
         .arg(&built)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| {
-            panic!("node: {error}\ninstall Node 20 or later (Debian: apt-get install nodejs)")
-        });
+        .unwrap_or_else(|error| panic!("node: {error}"));
     let input: String = lines.map(|line| format!("{line}\n")).collect();
     let count = input.lines().count();
     let mut stdin = node.stdin.take().expect("it is piped");
@@ -232,6 +230,20 @@ fn playground(lines: impl Iterator<Item = Value>) -> Vec<Value> {
     assert!(output.status.success(), "node: {}", output.status);
     assert_eq!(answers.len(), count, "one answer for each line");
     answers
+}
+
+/// The Node that tools/requirements.txt pins.
+fn node() -> PathBuf {
+    let found = Command::new(folder("../scripts/tools.sh"))
+        .arg("node")
+        .output()
+        .expect("scripts/tools.sh runs");
+    assert!(
+        found.status.success(),
+        "scripts/tools.sh node: {}",
+        String::from_utf8_lossy(&found.stderr)
+    );
+    String::from_utf8_lossy(&found.stdout).trim().into()
 }
 
 fn folder(path: impl AsRef<Path>) -> PathBuf {

@@ -119,37 +119,16 @@ mod tests {
 
     use super::*;
 
-    fn envoy(version: &str) -> Vec<u8> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/envoy.sh");
-        let found = Command::new(script).arg(version).output().unwrap();
+    /// What scripts/tools.sh prints.
+    fn tools(arguments: &[&str]) -> String {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/tools.sh");
+        let found = Command::new(script).args(arguments).output().unwrap();
         assert!(
             found.status.success(),
-            "scripts/envoy.sh {version}: {}",
+            "scripts/tools.sh {arguments:?}: {}",
             String::from_utf8_lossy(&found.stderr)
         );
-        let launcher = String::from_utf8(found.stdout).unwrap();
-        let folder = Path::new(launcher.trim())
-            .ancestors()
-            .nth(2)
-            .unwrap()
-            .join("lib");
-        let binary = find(&folder, "_bin/envoy").unwrap_or_else(|| launcher.trim().into());
-        std::fs::read(binary).unwrap()
-    }
-
-    fn find(folder: &Path, suffix: &str) -> Option<std::path::PathBuf> {
-        for entry in std::fs::read_dir(folder).ok()?.flatten() {
-            let path = entry.path();
-            if path.ends_with(suffix) {
-                return Some(path);
-            }
-            if path.is_dir()
-                && let Some(found) = find(&path, suffix)
-            {
-                return Some(found);
-            }
-        }
-        None
+        String::from_utf8(found.stdout).unwrap()
     }
 
     /// All zero-terminated strings of the binary that could be names of calls.
@@ -164,12 +143,8 @@ mod tests {
 
     #[test]
     fn the_oldest_and_the_newest_envoy_have_every_call() {
-        let list = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/envoy.sh"))
-            .arg("--list")
-            .output()
-            .unwrap();
-        for version in String::from_utf8(list.stdout).unwrap().split_whitespace() {
-            let binary = envoy(version);
+        for version in tools(&["--list", "envoy"]).split_whitespace() {
+            let binary = std::fs::read(tools(&["envoy", version]).trim()).unwrap();
             let strings = strings(&binary);
             let calls = CALLS
                 .iter()

@@ -2,56 +2,22 @@
 
 mod batch;
 mod chain;
-mod check;
-mod diff;
-mod explain;
-mod filter_compare;
-mod filter_deploy;
-mod filter_image;
-mod filter_logs;
-mod filter_status;
-mod install;
-mod patch;
-mod plan;
-mod render;
+#[cfg(feature = "mesh")]
+mod mesh;
 mod serving;
 mod simulation;
-mod status;
 mod tests;
-mod uninstall;
-mod upgrade;
 mod validation;
-mod verify;
 mod version;
-mod xff;
-mod xff_probe;
 
 pub use batch::Batch;
-pub use check::Checked;
-pub use diff::{Diff, ObjectDiff, Verb};
-pub use explain::{Codes, markdown};
-pub use filter_compare::Comparison;
-pub use filter_deploy::{Deployed, Removed};
-pub use filter_image::{Pushed, inspected};
-pub use filter_logs::Logged;
-pub use filter_status::{Mode, Policies, PolicyStatus, ProxyStatus};
-pub use install::Installed;
-pub use patch::PatchReport;
-pub use plan::Planned;
-pub use render::{Origins, Rendered};
+#[cfg(feature = "mesh")]
+pub use mesh::*;
 pub use serving::{Listening, Served};
 pub use simulation::{Judged, Simulation};
-pub use status::Screen;
 pub use tests::{Tested, Tests};
-pub use uninstall::Uninstalled;
-pub use upgrade::Upgraded;
 pub use validation::{Problem, Validated, Validation};
-pub use verify::Verified;
 pub use version::{FilterVersion, Version};
-pub use xff::{
-    ChainReading, ExplainedChain, HopsSet, TrustedProxies, XffGateway, XffPolicy, XffResource,
-};
-pub use xff_probe::{Probed, ProbedRequest, Sight};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -88,35 +54,15 @@ pub enum Body {
     Served(Served),
     Tests(Tests),
     Version(Version),
-    Rendered(Rendered),
-    Origins(Origins),
-    Verified(Verified),
-    Status(Box<Screen>),
-    Checked(Checked),
-    Codes(Codes),
-    Diff(Diff),
-    Pushed(Pushed),
-    Comparison(Comparison),
-    TrustedProxies(TrustedProxies),
-    HopsSet(HopsSet),
-    Probed(Probed),
-    ExplainedChain(ExplainedChain),
-    Deployed(Box<Deployed>),
-    Removed(Removed),
-    Policies(Policies),
-    Logged(Logged),
-    Inspected(Box<delivery::Inspection>),
-    Installed(Box<Installed>),
-    Uninstalled(Box<Uninstalled>),
-    Upgraded(Box<Upgraded>),
-    Patch(Box<PatchReport>),
+    #[cfg(feature = "mesh")]
+    Mesh(MeshBody),
 }
 
 impl Report {
-    pub fn new(form: impl Into<ReportForm>, body: Body) -> Self {
+    pub fn new(form: impl Into<ReportForm>, body: impl Into<Body>) -> Self {
         Self {
             form: form.into(),
-            body,
+            body: body.into(),
         }
     }
 
@@ -129,21 +75,8 @@ impl Report {
             }
             Body::Batch(batch) if batch.errors > 0 => exit::INVALID,
             Body::Tests(tests) if tests.failed > 0 => exit::NEGATIVE,
-            Body::Verified(verified) if !verified.met => exit::NEGATIVE,
-            Body::Checked(checked) if checked.errors > 0 => exit::NEGATIVE,
-            Body::Inspected(inspection) if !inspection.works() => exit::NEGATIVE,
-            Body::TrustedProxies(shown) => shown.exit_code(),
-            Body::Probed(probed) => probed.exit_code(),
-            Body::ExplainedChain(explained) => explained.exit_code(),
-            Body::Deployed(deployed) => deployed.exit_code(),
-            Body::Removed(removed) => removed.exit_code(),
-            Body::Policies(policies) => policies.exit_code(),
-            Body::Logged(logged) => logged.exit_code(),
-            Body::Diff(diff) if !diff.is_empty() => exit::NEGATIVE,
-            Body::Uninstalled(uninstalled) if uninstalled.blocked.is_some() => exit::REFUSED,
-            Body::Patch(patch) if patch.failed() => exit::NEGATIVE,
-            Body::Upgraded(upgraded) if upgraded.installed.failed() => exit::NEGATIVE,
-            Body::Installed(installed) if installed.failed() => exit::NEGATIVE,
+            #[cfg(feature = "mesh")]
+            Body::Mesh(body) => body.exit_code(),
             _ => exit::DONE,
         }
     }
@@ -154,8 +87,10 @@ impl Body {
     pub fn junit(&self) -> quick_junit::Report {
         match self {
             Self::Tests(tests) => tests::junit(tests),
-            Self::Verified(verified) => verified.junit(),
-            Self::Checked(checked) => checked.junit(),
+            #[cfg(feature = "mesh")]
+            Self::Mesh(MeshBody::Verified(verified)) => verified.junit(),
+            #[cfg(feature = "mesh")]
+            Self::Mesh(MeshBody::Checked(checked)) => checked.junit(),
             _ => quick_junit::Report::new("kubectl kyma-istio"),
         }
     }

@@ -17,7 +17,7 @@
 //! | `--filter FILE` | the wasm module to measure (`out/header-policy.wasm`) |
 //! | `--plugin FILE`, `--command-rounds N` | the built plugin; 9 rounds |
 //! | `--rounds N`, `--seconds N` | 15 interleaved rounds of 2 s for each scenario |
-//! | `--envoy VERSION` | one of `scripts/envoy.sh --list` |
+//! | `--envoy VERSION` | one of `scripts/tools.sh --list envoy` |
 //! | `--out FOLDER` | for `envoy.json`, `wasm.json`, `machine.json`, `table.md` and the plots (`out/bench`) |
 
 use std::process::ExitCode;

@@ -16,8 +16,6 @@ mod forge;
 mod random;
 mod tokens;
 
-use std::process::Command;
-
 use lab::repository;
 use policy::Policy;
 use serde_json::Value;
@@ -29,16 +27,6 @@ fn amount(normal: usize, soak: usize) -> usize {
         Some(_) => soak,
         None => normal,
     }
-}
-
-/// Envoys to compare with, the default first, the oldest supported last.
-fn versions() -> Vec<String> {
-    let list = Command::new(repository().join("scripts/envoy.sh"))
-        .arg("--list")
-        .output()
-        .unwrap();
-    let list = String::from_utf8(list.stdout).unwrap();
-    list.lines().map(str::to_owned).collect()
 }
 
 /// A policy of this spec.

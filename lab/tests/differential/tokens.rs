@@ -13,7 +13,7 @@ use signature::Software;
 
 use crate::differences::{ALLOW, Met};
 use crate::forge::{AUDIENCE, Forge, ISSUER, Sample};
-use crate::{amount, document, examples, policy, random::Random, versions};
+use crate::{amount, document, examples, policy, random::Random};
 
 #[test]
 fn tokens_differ_only_where_documented() {
@@ -178,7 +178,7 @@ impl Lab {
             answering("examples", &examples),
             publishing.clone(),
         ];
-        let versions = versions();
+        let versions = lab::envoy_versions().unwrap();
         let envoy = start(&versions[0], listeners);
         let oldest = start(versions.last().unwrap(), vec![publishing]);
         Self {

@@ -1,0 +1,102 @@
+//! What `install` and `diff` have in common: look, decide, render; what is wanted comes out.
+
+use cluster::connect::Connection;
+use cluster::observe::observe;
+use mesh::compose;
+use mesh::object::{ManifestError, Object, read_manifests};
+use mesh::observed::{Observed, Version};
+use mesh::plan::{Wanted, readable};
+
+use super::given::Given;
+use super::told::told;
+use super::{decide, rendering};
+use crate::cli;
+use crate::error::Error;
+use crate::printer::Printer;
+
+/// What was seen, and what is wanted.
+pub struct Prepared {
+    pub observed: Observed,
+    pub wanted: Wanted,
+}
+
+/// Prepares.
+pub async fn prepare(
+    connection: &Connection,
+    flags: &cli::Inputs,
+    given: &Given,
+    printer: &mut Printer<'_>,
+) -> Result<Prepared, Error> {
+    let (observed, found) = tokio::join!(
+        observe(connection),
+        rendering::find(&flags.istioctl, given.version)
+    );
+    let observed = observed?;
+    let gates = readable(&observed);
+    if !gates.is_empty() {
+        return Err(Error::from(gates));
+    }
+    let decided = decide::decide(flags, given, Some(&observed))?;
+    // Kyma's operator renders for itself.
+    let is_managed = observed.kyma_manager.is_some();
+    if is_managed {
+        for flag in flags.rendering() {
+            printer.story(&format!(
+                "`{flag}` has no effect: Kyma's operator renders by itself"
+            ));
+        }
+    }
+    let (rendered, extras) = match is_managed {
+        true => Default::default(),
+        false => {
+            decided.notes.iter().for_each(|note| printer.story(note));
+            let manifests = told(printer, async |told| {
+                let version = given.version;
+                let istioctl =
+                    rendering::found_or_downloaded(found, &flags.istioctl, version, told).await?;
+                rendering::generate(&istioctl, &decided.composed, &flags.istioctl, told).await
+            })
+            .await?;
+            let remembered = decide::remembered(&decided, given, &observed);
+            let extras = compose::extras(&decided.inputs)
+                .into_iter()
+                .chain([remembered]);
+            (
+                read_manifests(&manifests).map_err(unreadable)?,
+                extras
+                    .map(Object::new)
+                    .collect::<Result<_, _>>()
+                    .map_err(unreadable)?,
+            )
+        }
+    };
+    let resource = given.resource.as_ref();
+    Ok(Prepared {
+        observed,
+        wanted: Wanted {
+            rendered,
+            extras,
+            version: decided.inputs.images.tag,
+            istio_cr: resource.map(|resource| resource.object.clone()),
+        },
+    })
+}
+
+/// The version that the control plane is to have afterwards. Kyma's operator installs its own.
+pub fn required(prepared: &Prepared, given: &Given) -> Option<Version> {
+    match prepared.observed.kyma_manager.is_some() {
+        true => {
+            let planes = prepared.observed.control_planes();
+            let versions = planes.iter().flat_map(|plane| plane.versions());
+            versions.filter_map(Result::ok).max()
+        }
+        false => Version::parse(&given.version.to_string()),
+    }
+}
+
+fn unreadable(error: ManifestError) -> Error {
+    Error::input_hint(
+        format!("istioctl printed something else than manifests: {error}"),
+        "is it the real istioctl? `--istioctl FILE` names another",
+    )
+}
