@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 10
 plugin := $(CARGO_TARGET_DIR)/debug/kubectl-kyma_istio
 bench := cargo run --profile plugin -p lab --bin bench --
 # Test binaries that need programs built by Go: cargo leaves them out unless they are named.
-export mesh_tests := $(addprefix -p ,mesh cluster delivery kubectl-kyma-istio lab e2e) --test 'mesh_*'
+export mesh_tests := $(addprefix -p ,mesh cluster delivery kubectl-kyma-istio lab e2e) --test mesh_*
 # Crates that no workspace command reaches, because each is a workspace of its own.
 islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml playground/glue/Cargo.toml fuzz/Cargo.toml)
 deny := cargo deny --all-features check bans licenses sources
@@ -60,6 +60,11 @@ tools:
 .PHONY: go-tools
 go-tools:
 	@scripts/go-tools.sh istio etcd kubernetes kwok registry wasm-judge "istio@$$(scripts/go-tools.sh --older)" >/dev/null
+
+# What the kind cluster is made of, beside those.
+.PHONY: kind-tools
+kind-tools:
+	@scripts/go-tools.sh kind kubernetes-node containerd crictl coredns cni echo istio-cni "istio-cni@$$(scripts/go-tools.sh --older)" >/dev/null
 
 .PHONY: e2e-up
 e2e-up: ## The kind cluster of the end-to-end tests; its kubeconfig is the last line (KYMA_E2E_IMAGES=official: nothing is built; as root)

@@ -10,7 +10,7 @@ building=$!
 trap 'kill $building 2>/dev/null || true' EXIT
 
 cargo build -p kubectl-kyma-istio
-read -ra tests <<<"${mesh_tests//\'/}"
+read -ra tests <<<"${mesh_tests:?cargo arguments, see the Makefile}"
 cargo test "${tests[@]}" --no-run
 wait $building
 trap - EXIT
