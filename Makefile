@@ -17,8 +17,9 @@ FUZZ_SECONDS ?= 10
 
 plugin := $(CARGO_TARGET_DIR)/debug/kubectl-kyma_istio
 bench := cargo run --profile plugin -p lab --bin bench --
-# Test binaries that need programs built by Go: cargo leaves them out unless they are named.
-export mesh_tests := $(addprefix -p ,mesh cluster delivery kubectl-kyma-istio lab e2e) --test mesh_*
+# Always the same packages: with others, cargo may choose other features of what they share and build it once more. That includes
+# the plugin, which comes with its tests.
+export all_tests := --workspace --exclude e2e-kind
 # Crates that no workspace command reaches, because each is a workspace of its own.
 islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml playground/glue/Cargo.toml fuzz/Cargo.toml)
 deny := cargo deny --all-features check bans licenses sources
@@ -36,8 +37,7 @@ demo: wasm ## Build the filter and the part of the plugin that judges requests, 
 
 .PHONY: test
 test: preflight wasm playground tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
-	cargo build -p kubectl-kyma-istio
-	KYMA_ISTIO=$(plugin) cargo test --workspace --exclude e2e-kind -- --show-output
+	KYMA_ISTIO=$(plugin) cargo test $(all_tests) -- --show-output
 
 .PHONY: test-mesh
 test-mesh: wasm ## The plugin against a real API server, istiod, istioctl and registry, built by Go from their modules (15 minutes on a new machine, once)
@@ -88,7 +88,7 @@ lint: wasm ## Format, clippy, shellcheck, and cargo-deny where it is installed
 	cargo fmt --all --check
 	@for manifest in $(islands); do cargo fmt --manifest-path "$$manifest" --check; done
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy $(mesh_tests) -- -D warnings
+	cargo clippy --workspace --test 'mesh_*' -- -D warnings
 	$$(scripts/tools.sh shellcheck) $(shell_scripts)
 	@if command -v cargo-deny >/dev/null; then $(deny); else echo "lint: cargo-deny is not installed, not run (cargo install cargo-deny --locked)"; fi
 

@@ -33,7 +33,7 @@ export KYMA_E2E_CLUSTER=${KYMA_E2E_CLUSTER:-$(dirname "$KUBECONFIG")/cluster.jso
 
 # What the plugin is, what it renders with, and an image of both.
 if [[ -z "${KYMA_ISTIO-}" ]]; then
-    cargo build -q -p kubectl-kyma-istio
+    cargo build -q --workspace --bin kubectl-kyma_istio
     KYMA_ISTIO=$CARGO_TARGET_DIR/debug/kubectl-kyma_istio
 fi
 ISTIOCTL=${ISTIOCTL:-$(tools istio)/istioctl}
@@ -70,14 +70,15 @@ KYMA_E2E_OLDER_ISTIOCTL=${KYMA_E2E_OLDER_ISTIOCTL:-$(older=$(fact older_tag); to
 export KYMA_E2E_OLDER_ISTIOCTL
 "$KYMA_ISTIO" install --profile evaluation --filename "$(fact overlay)" --hub "$(fact hub)" --tag "$(fact tag)" --yes >&2
 say "Istio is installed"
-built=$(cargo test -q -p e2e-kind --no-run --message-format=json)
+# All packages, as in `make test`: what is built is then the same.
+built=$(cargo test -q --workspace --no-run --test scenarios --test mesh_wide --test delivery --test lifecycle --test network_policy --message-format=json)
 say "the scenarios are built"
 
 # Runs a test binary with seconds for each test, which only this switch gives.
 run() { # test threads [name…]
     local test=$1 threads=$2 binary
     shift 2
-    binary=$(jq -r --arg test "$test" 'select(.executable and .target.name == $test).executable' <<<"$built")
+    binary=$(jq -r --arg test "$test" 'select(.executable and .target.name == $test and (.manifest_path | endswith("e2e/kind/Cargo.toml"))).executable' <<<"$built")
     RUSTC_BOOTSTRAP=1 RUST_BACKTRACE=0 "$binary" --test-threads="$threads" -Zunstable-options --report-time "$@"
 }
 not_run() { # test why
