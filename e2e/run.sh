@@ -33,7 +33,8 @@ export KYMA_E2E_CLUSTER=${KYMA_E2E_CLUSTER:-$(dirname "$KUBECONFIG")/cluster.jso
 
 # What the plugin is, what it renders with, and an image of both.
 if [[ -z "${KYMA_ISTIO-}" ]]; then
-    cargo build -q --workspace --bin kubectl-kyma_istio
+    # It comes with its tests, as in `make test`.
+    cargo test -q --workspace --no-run --test cli
     KYMA_ISTIO=$CARGO_TARGET_DIR/debug/kubectl-kyma_istio
 fi
 ISTIOCTL=${ISTIOCTL:-$(tools istio)/istioctl}
