@@ -8,13 +8,19 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose};
 use serde_json::json;
 
-use crate::{Result, ca, error::Doing};
+use crate::{
+    Error, Result,
+    ca::{Root, dns, loopback, params},
+    error::Doing,
+};
 
 /// A certificate authority in a folder. It signs the API server and its users.
 pub(super) struct Users {
     folder: PathBuf,
+    root: Root,
     made: AtomicUsize,
 }
 
@@ -28,29 +34,22 @@ impl Users {
     pub(super) fn new(folder: &Path) -> Result<Self> {
         let users = Self {
             folder: folder.to_owned(),
+            root: Root::new(common_name("lab"), &folder.join("root.pem"))?,
             made: AtomicUsize::new(0),
         };
-        let root = users.pair("root");
-        ca::openssl(
-            &root.key,
-            &root.certificate,
-            &[
-                "-subj",
-                "/CN=lab",
-                "-addext",
-                "basicConstraints=critical,CA:TRUE",
-                "-addext",
-                "keyUsage=critical,keyCertSign",
-            ],
-        )?;
-        let names = "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc";
-        users.signed("server", "/CN=kube-apiserver", &["-addext", names])?;
+        let names = [
+            loopback(),
+            dns("localhost")?,
+            dns("kubernetes.default.svc")?,
+        ];
+        let server = params(common_name("kube-apiserver"), names.to_vec());
+        users.signed("server", &server)?;
         Ok(users)
     }
 
     /// The certificate that all others are signed with.
     pub(super) fn root(&self) -> PathBuf {
-        self.pair("root").certificate
+        self.folder.join("root.pem")
     }
 
     /// For the API server. Its key signs service account tokens as well.
@@ -65,13 +64,27 @@ impl Users {
         user: &str,
         groups: &[&str],
     ) -> Result<PathBuf> {
-        let subject: String = groups
-            .iter()
-            .map(|group| format!("/O={}", escaped(group)))
-            .chain([format!("/CN={}", escaped(user))])
-            .collect();
+        let mut subject = DistinguishedName::new();
+        // A name of rcgen has each type once: the second group's type is the same OID, written out.
+        let mut organizations = [
+            DnType::OrganizationName,
+            DnType::CustomDnType(vec![2, 5, 4, 10]),
+        ]
+        .into_iter();
+        for group in groups {
+            let organization = organizations.next().ok_or_else(|| {
+                let found = groups.len();
+                Error::Unusable(format!(
+                    "found {found} groups of `{user}`, expected at most 2"
+                ))
+            })?;
+            subject.push(organization, *group);
+        }
+        subject.push(DnType::CommonName, user);
         let name = format!("user-{}", self.made.fetch_add(1, Ordering::Relaxed));
-        let client = self.signed(&name, &subject, &["-addext", "extendedKeyUsage=clientAuth"])?;
+        let mut params = params(subject, Vec::new());
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let client = self.signed(&name, &params)?;
         // Everything is inside, so that the file can be moved.
         let config = json!({
             "apiVersion": "v1",
@@ -92,15 +105,9 @@ impl Users {
         Ok(path)
     }
 
-    fn signed(&self, name: &str, subject: &str, more: &[&str]) -> Result<Pair> {
-        let (pair, root) = (self.pair(name), self.pair("root"));
-        let (certificate, key) = (
-            root.certificate.to_string_lossy(),
-            root.key.to_string_lossy(),
-        );
-        let mut arguments = vec!["-subj", subject, "-CA", &*certificate, "-CAkey", &*key];
-        arguments.extend(more);
-        ca::openssl(&pair.key, &pair.certificate, &arguments)?;
+    fn signed(&self, name: &str, params: &CertificateParams) -> Result<Pair> {
+        let pair = self.pair(name);
+        self.root.sign(params, &pair.key, &pair.certificate)?;
         Ok(pair)
     }
 
@@ -112,11 +119,10 @@ impl Users {
     }
 }
 
-/// As part of an openssl subject, where these characters separate.
-fn escaped(name: &str) -> String {
-    name.replace('\\', "\\\\")
-        .replace('/', "\\/")
-        .replace('+', "\\+")
+fn common_name(name: &str) -> DistinguishedName {
+    let mut names = DistinguishedName::new();
+    names.push(DnType::CommonName, name);
+    names
 }
 
 fn inline(file: &Path) -> Result<String> {
