@@ -18,7 +18,7 @@ if [[ -z "${KYMA_E2E_ARTIFACTS-}" ]]; then
     rm -rf "$KYMA_E2E_ARTIFACTS"
 fi
 export KYMA_E2E_ARTIFACTS
-for tool in kubectl jq openssl cargo; do
+for tool in kubectl jq cargo; do
     command -v "$tool" >/dev/null || die "no \`$tool\` in PATH"
 done
 [[ -f "$KYMA_ISTIO_WASM" ]] || die "no filter at $KYMA_ISTIO_WASM" "make wasm"
