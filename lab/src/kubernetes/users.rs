@@ -129,3 +129,34 @@ fn inline(file: &Path) -> Result<String> {
     let bytes = fs::read(file).doing(|| format!("reading {}", file.display()))?;
     Ok(BASE64_STANDARD.encode(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kubernetes takes the common name as the user and every organization as a group.
+    #[test]
+    fn a_certificate_says_its_user_and_both_groups() {
+        let folder = tempfile::tempdir().unwrap();
+        let users = Users::new(folder.path()).unwrap();
+        let server = SocketAddr::from(([127, 0, 0, 1], 6443));
+        users
+            .kubeconfig(server, "ann", &["readers", "a/b+c"])
+            .unwrap();
+        let pem = fs::read_to_string(users.pair("user-0").certificate).unwrap();
+        let lines: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = BASE64_STANDARD.decode(lines).unwrap();
+        // OID 2.5.4.10 (organization) or 2.5.4.3 (common name), a UTF8String of so many bytes.
+        for attribute in [
+            &b"\x06\x03\x55\x04\x0a\x0c\x07readers"[..],
+            b"\x06\x03\x55\x04\x0a\x0c\x05a/b+c",
+            b"\x06\x03\x55\x04\x03\x0c\x03ann",
+        ] {
+            let found = der.windows(attribute.len()).any(|part| part == attribute);
+            assert!(found, "no {}", attribute.escape_ascii());
+        }
+        let error = users.kubeconfig(server, "ann", &["a", "b", "c"]);
+        let error = error.unwrap_err().to_string();
+        assert_eq!(error, "found 3 groups of `ann`, expected at most 2");
+    }
+}
