@@ -88,7 +88,7 @@ lint: wasm ## Format, clippy, shellcheck, and cargo-deny where it is installed
 	cargo fmt --all --check
 	@for manifest in $(islands); do cargo fmt --manifest-path "$$manifest" --check; done
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --workspace --test 'mesh_*' -- -D warnings
+	cargo clippy --workspace --test 'go_*' -- -D warnings
 	$$(scripts/tools.sh shellcheck) $(shell_scripts)
 	@if command -v cargo-deny >/dev/null; then $(deny); else echo "lint: cargo-deny is not installed, not run (cargo install cargo-deny --locked)"; fi
 

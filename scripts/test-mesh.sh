@@ -10,13 +10,13 @@ building=$!
 trap 'kill $building 2>/dev/null || true' EXIT
 
 read -ra tests <<<"${all_tests:?cargo's packages, see the Makefile}"
-# Binaries that are called `mesh_…` are left out by cargo unless they are named (`test = false`).
-cargo test "${tests[@]}" --test 'mesh_*' --no-run
+# Binaries that are called `go_…` are left out by cargo unless they are named (`test = false`).
+cargo test "${tests[@]}" --test 'go_*' --no-run
 wait $building
 trap - EXIT
 
 ISTIOCTL=$(scripts/go-tools.sh istio)/istioctl
 export ISTIOCTL KYMA_ISTIO=${CARGO_TARGET_DIR:?}/debug/kubectl-kyma_istio
-cargo test "${tests[@]}" --test 'mesh_*' "$@"
+cargo test "${tests[@]}" --test 'go_*' "$@"
 # The registry's own program judges what the registry of `make test` judged.
 KYMA_LAB_REGISTRY=distribution cargo test "${tests[@]}" --test delivery --test filter_cli "$@"

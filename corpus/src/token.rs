@@ -1,14 +1,16 @@
-//! Tokens as a case describes them, signed by the OpenSSL command: an implementation that shares nothing with ours.
+//! Tokens as a case describes them, signed by ring: an implementation that shares nothing with ours.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::hmac;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::keys::Keys;
-use crate::openssl::{self, OpensslError};
+use crate::private_key::{PrivateKey, PrivateKeyError};
 
 /// A token as a case describes it; times are seconds relative to now.
 #[derive(Debug, Clone, Deserialize)]
@@ -63,9 +65,9 @@ pub enum Mangle {
 /// Why a token could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The OpenSSL command.
+    /// Its key can't be used.
     #[error(transparent)]
-    Openssl(#[from] OpensslError),
+    Key(#[from] PrivateKeyError),
     /// The case asks for something that does not fit.
     #[error("the token can't be made: {0}")]
     Unfit(String),
@@ -76,6 +78,7 @@ pub enum TokenError {
 pub struct Mint {
     keys: Keys,
     now: u64,
+    private: HashMap<String, PrivateKey>,
     minted: HashMap<String, String>,
 }
 
@@ -86,6 +89,7 @@ impl Mint {
         Self {
             keys,
             now,
+            private: HashMap::new(),
             minted: HashMap::new(),
         }
     }
@@ -116,34 +120,37 @@ impl Mint {
         Ok(finished)
     }
 
-    fn algorithm(&self, token: &Token) -> Result<String, TokenError> {
+    fn algorithm(&mut self, token: &Token) -> Result<String, TokenError> {
         match (&token.alg, token.key.as_str()) {
             (Some(alg), _) => Ok(alg.clone()),
             (None, _) if token.mangle == Some(Mangle::Hmac) => Ok("HS256".to_owned()),
             (None, "none") => Ok("none".to_owned()),
             (None, key) => match self.keys.algorithm(key) {
                 Some(alg) => Ok(alg),
-                None => Ok(openssl::algorithm(&self.keys.path(key))?.to_owned()),
+                None => Ok(self.private(key)?.algorithm().to_owned()),
             },
         }
     }
 
-    fn sign(&self, token: &Token, alg: &str, text: &[u8]) -> Result<Vec<u8>, TokenError> {
+    fn sign(&mut self, token: &Token, alg: &str, text: &[u8]) -> Result<Vec<u8>, TokenError> {
         if token.key == "none" {
             return Ok(Vec::new());
         }
-        let key = self.keys.path(&token.key);
+        let key = self.private(&token.key)?;
         if token.mangle == Some(Mangle::Hmac) {
-            let secret = openssl::public_pem(&key)?;
-            return Ok(openssl::hmac_sha256(&secret, text)?);
+            let secret = hmac::Key::new(hmac::HMAC_SHA256, key.public_pem().as_bytes());
+            return Ok(hmac::sign(&secret, text).as_ref().to_vec());
         }
         // A header may name an algorithm that is none of the key's (`none`, `RS256` on an EC key): it is then signed as the key can.
-        let signing = if openssl::can(alg) {
-            alg.to_owned()
-        } else {
-            openssl::algorithm(&key)?.to_owned()
-        };
-        Ok(openssl::sign(&key, &signing, text)?)
+        Ok(key.sign(alg, text)?)
+    }
+
+    /// Each file is read once.
+    fn private(&mut self, name: &str) -> Result<&PrivateKey, TokenError> {
+        Ok(match self.private.entry(name.to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(PrivateKey::read(&self.keys.path(name))?),
+        })
     }
 }
 

@@ -1,16 +1,12 @@
-//! The verbs of delivery as their user runs them, with Debian's docker-registry and without a cluster. What needs proxies is in
-//! e2e/kind/tests/delivery.
+//! The verbs of delivery as their user runs them, with a real registry and without a cluster. What needs an API server is in
+//! go_filter_cli, what needs proxies in e2e/kind/tests/delivery.
 
-#[path = "filter_cli/back.rs"]
-mod back;
 #[path = "common/plugin.rs"]
 mod common;
 #[path = "filter_cli/images.rs"]
 mod images;
 #[path = "filter_cli/kit.rs"]
 mod kit;
-#[path = "filter_cli/number.rs"]
-mod number;
 
 use common::{Answer, plugin};
 use kit::policy;

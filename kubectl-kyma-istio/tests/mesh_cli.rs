@@ -1,4 +1,5 @@
-//! The mesh verbs as their user runs them, where no cluster is: the built plugin, a clean environment, and the real istioctl.
+//! The mesh verbs as their user runs them, where no cluster is: the built plugin, a clean environment, and no istioctl or a stand-in. What the
+//! real istioctl renders is in go_rendering.
 
 #[path = "common/plugin.rs"]
 mod common;

@@ -1,20 +1,24 @@
-//! A certificate authority for tests, made with the `openssl` command.
+//! Certificates for tests.
 
 use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
 };
 
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
 use tempfile::TempDir;
 
-use crate::{Result, error::Doing, tools::output};
+use crate::{Error, Result, error::Doing};
 
 /// A root that signs leaves with a SPIFFE URI SAN. It lives in a temporary folder and is gone on drop.
 pub struct Ca {
     folder: TempDir,
+    root: Root,
     leaves: Mutex<HashMap<String, Leaf>>,
 }
 
@@ -33,24 +37,12 @@ impl Ca {
     /// A new root.
     pub fn new() -> Result<Self> {
         let folder = TempDir::with_prefix("lab-ca-").doing(|| "making a folder".into())?;
-        let (key, certificate) = (
-            folder.path().join("root.key"),
-            folder.path().join("root.pem"),
-        );
-        openssl(
-            &key,
-            &certificate,
-            &[
-                "-subj",
-                "/O=lab",
-                "-addext",
-                "basicConstraints=critical,CA:TRUE",
-                "-addext",
-                "keyUsage=critical,keyCertSign",
-            ],
-        )?;
+        let mut name = DistinguishedName::new();
+        name.push(DnType::OrganizationName, "lab");
+        let root = Root::new(name, &folder.path().join("root.pem"))?;
         Ok(Self {
             folder,
+            root,
             leaves: Mutex::default(),
         })
     }
@@ -63,25 +55,23 @@ impl Ca {
     /// The certificate of a proxy inside the workload with this identity, or the stored one. Good for servers and
     /// clients alike, as in a mesh.
     pub fn leaf(&self, identity: &str) -> Result<Leaf> {
-        self.signed(&format!("URI:{identity},DNS:{SERVER_NAME}"))
+        self.signed(&[uri(identity)?, dns(SERVER_NAME)?])
     }
 
     /// A client's certificate with this SPIFFE identity, and no other name.
     pub fn client_cert(&self, identity: &str) -> Result<Leaf> {
-        self.signed(&format!("URI:{identity}"))
+        self.signed(&[uri(identity)?])
     }
 
     /// A client's certificate without any URI. Istio never makes one, and a STRICT sidecar refuses it.
     pub fn client_cert_without_identity(&self) -> Result<Leaf> {
-        self.signed("DNS:nobody.test")
+        self.signed(&[dns("nobody.test")?])
     }
 
-    fn signed(&self, names: &str) -> Result<Leaf> {
-        let mut leaves = match self.leaves.lock() {
-            Ok(leaves) => leaves,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        if let Some(leaf) = leaves.get(names) {
+    fn signed(&self, names: &[SanType]) -> Result<Leaf> {
+        let mut leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = format!("{names:?}");
+        if let Some(leaf) = leaves.get(&known) {
             return Ok(leaf.clone());
         }
         let base = self.folder.path().join(format!("leaf-{}", leaves.len()));
@@ -90,55 +80,123 @@ impl Ca {
             key: base.with_extension("key"),
             ca: self.root(),
         };
-        let root_key = self.folder.path().join("root.key");
-        openssl(
-            &leaf.key,
-            &leaf.certificate,
-            &[
-                "-subj",
-                "/",
-                "-CA",
-                &self.root().to_string_lossy(),
-                "-CAkey",
-                &root_key.to_string_lossy(),
-                "-addext",
-                // Critical, as in Istio, where the subject is empty.
-                &format!("subjectAltName=critical,{names}"),
-                "-addext",
-                "basicConstraints=critical,CA:FALSE",
-                "-addext",
-                "extendedKeyUsage=serverAuth,clientAuth",
-            ],
-        )?;
-        leaves.insert(names.to_owned(), leaf.clone());
+        // Without a subject the names are critical, as in Istio.
+        let mut params = params(DistinguishedName::new(), names.to_vec());
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        self.root.sign(&params, &leaf.key, &leaf.certificate)?;
+        leaves.insert(known, leaf.clone());
         Ok(leaf)
     }
 }
 
-/// A fresh P-256 key and a certificate for it.
-pub(crate) fn openssl(key: &Path, certificate: &Path, more: &[&str]) -> Result<()> {
-    // Without a configuration of its own it would add the extensions of the machine's.
-    let config = key.with_extension("cnf");
-    fs::write(&config, "[req]\ndistinguished_name = name\n[name]\n")
-        .doing(|| "writing openssl's configuration".into())?;
-    let mut command = Command::new("openssl");
-    command
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args(["-nodes", "-sha256", "-days", "30", "-config"])
-        .arg(&config)
-        .arg("-keyout")
-        .arg(key)
-        .arg("-out")
-        .arg(certificate)
-        .args(more);
-    output(&mut command).map(drop)
+/// The key that signs.
+pub(crate) struct Root(Issuer<'static, KeyPair>);
+
+impl Root {
+    /// A new one with this name; its certificate is written.
+    pub(crate) fn new(name: DistinguishedName, certificate: &Path) -> Result<Self> {
+        let mut params = params(name, Vec::new());
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let key = KeyPair::generate().map_err(unusable)?;
+        let made = params.self_signed(&key).map_err(unusable)?;
+        write(certificate, &made.pem())?;
+        Ok(Self(Issuer::new(params, key)))
+    }
+
+    /// A fresh P-256 key and a certificate for it, as PEM files.
+    pub(crate) fn sign(
+        &self,
+        params: &CertificateParams,
+        key: &Path,
+        certificate: &Path,
+    ) -> Result<()> {
+        let pair = KeyPair::generate().map_err(unusable)?;
+        let made = params.signed_by(&pair, &self.0).map_err(unusable)?;
+        write(key, &pair.serialize_pem())?;
+        write(certificate, &made.pem())
+    }
+}
+
+/// A certificate of a loopback server that nobody has signed, with its key, as files and as DER.
+pub struct SelfSigned {
+    folder: TempDir,
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl SelfSigned {
+    /// A new one for `127.0.0.1` and `localhost`.
+    pub fn new() -> Result<Self> {
+        let folder = TempDir::with_prefix("lab-tls-").doing(|| "making a folder".into())?;
+        let mut name = DistinguishedName::new();
+        name.push(DnType::CommonName, "tests");
+        let mut params = params(name, vec![loopback(), dns("localhost")?]);
+        params.is_ca = IsCa::ExplicitNoCa;
+        let key = KeyPair::generate().map_err(unusable)?;
+        let certificate = params.self_signed(&key).map_err(unusable)?;
+        let made = Self {
+            folder,
+            certificate: certificate.der().to_vec(),
+            key: key.serialize_der(),
+        };
+        write(&made.certificate(), &certificate.pem())?;
+        write(&made.key(), &key.serialize_pem())?;
+        Ok(made)
+    }
+
+    /// The certificate, PEM.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join("certificate.pem")
+    }
+
+    /// The key, PEM.
+    pub fn key(&self) -> PathBuf {
+        self.folder.path().join("key.pem")
+    }
+
+    /// The certificate, DER.
+    pub fn certificate_der(&self) -> Vec<u8> {
+        self.certificate.clone()
+    }
+
+    /// The key, DER of PKCS#8.
+    pub fn key_der(&self) -> Vec<u8> {
+        self.key.clone()
+    }
+}
+
+/// A certificate's address of loopback.
+pub(crate) fn loopback() -> SanType {
+    SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into())
+}
+
+pub(crate) fn dns(name: &str) -> Result<SanType> {
+    name.try_into().map(SanType::DnsName).map_err(unusable)
+}
+
+fn uri(name: &str) -> Result<SanType> {
+    name.try_into().map(SanType::URI).map_err(unusable)
+}
+
+/// A certificate with this subject and these names.
+pub(crate) fn params(subject: DistinguishedName, names: Vec<SanType>) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject;
+    params.subject_alt_names = names;
+    params
+}
+
+fn unusable(error: rcgen::Error) -> Error {
+    Error::Unusable(format!("a certificate can't be made: {error}"))
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).doing(|| format!("writing {}", file.display()))
 }
 
 /// The DNS name in a server's certificate.

@@ -34,14 +34,16 @@ mod error;
 mod http1;
 pub mod kubernetes;
 mod listener;
+pub mod registry;
 mod render;
+pub mod server;
 mod tools;
 mod wait;
 mod wasm;
 
 pub use access::Access;
 pub use bootstrap::{Bootstrap, Node};
-pub use ca::{Ca, Leaf};
+pub use ca::{Ca, Leaf, SelfSigned};
 pub use client::{Client, PEER_PORT, RawRequest, Response};
 pub use ecds::{Ecds, Update};
 pub use echo::{Echo, Echoed};

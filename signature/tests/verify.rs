@@ -1,4 +1,4 @@
-//! Signatures from the RFCs and from OpenSSL, and everything that must not pass for one.
+//! Signatures from the RFCs, from OpenSSL and from ring, and everything that must not pass for one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,14 +7,14 @@
     reason = "a test that cannot go on stops"
 )]
 
-mod openssl;
+mod signer;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use policy::{Algorithm, Key, KeyMaterial, Verdict, Verify};
 use signature::Software;
 
-use openssl::{Signer, test_key};
+use signer::{Signer, by_openssl, test_key};
 
 const MESSAGE: &[u8] = b"eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9";
 
@@ -108,67 +108,74 @@ fn verifies_rfc_8037_a_4_ed25519() {
 }
 
 #[test]
-fn verifies_what_openssl_signs_and_nothing_near_it() {
+fn verifies_what_openssl_signed_and_ring_signs_and_nothing_near_it() {
     for (algorithm, name) in PAIRS {
-        let key = test_key(name, algorithm);
+        nothing_near(algorithm, name, &by_openssl(algorithm.name()));
         let signature = Signer::committed(name).sign(algorithm, MESSAGE);
-        assert!(Software.usable(&key), "{algorithm:?}");
+        nothing_near(algorithm, name, &signature);
+    }
+}
+
+/// The signature is valid; what differs from it, or from its message, is not.
+#[track_caller]
+fn nothing_near(algorithm: Algorithm, name: &str, signature: &[u8]) {
+    let key = test_key(name, algorithm);
+    assert!(Software.usable(&key), "{algorithm:?}");
+    assert_eq!(
+        verify(&key, MESSAGE, signature),
+        Verdict::Valid,
+        "{algorithm:?}"
+    );
+
+    let mut not_signatures = vec![
+        ("empty", Vec::new()),
+        (
+            "without its last byte",
+            signature[..signature.len() - 1].to_vec(),
+        ),
+        ("without its first byte", signature[1..].to_vec()),
+        ("half", signature[..signature.len() / 2].to_vec()),
+        ("a byte appended", [signature, &[0]].concat()),
+        ("a zero byte in front", [&[0], signature].concat()),
+        ("all zero", vec![0; signature.len()]),
+        ("all ones", vec![0xff; signature.len()]),
+    ];
+    for position in [
+        0,
+        signature.len() / 2 - 1,
+        signature.len() / 2,
+        signature.len() - 1,
+    ] {
+        let mut tampered = signature.to_vec();
+        tampered[position] ^= 1;
+        not_signatures.push(("one bit flipped", tampered));
+    }
+    for (what, not_signature) in not_signatures {
         assert_eq!(
-            verify(&key, MESSAGE, &signature),
-            Verdict::Valid,
+            verify(&key, MESSAGE, &not_signature),
+            Verdict::Invalid,
+            "{algorithm:?}, {what}"
+        );
+    }
+
+    for message in [
+        &MESSAGE[1..],
+        &MESSAGE[..MESSAGE.len() - 1],
+        &[MESSAGE, b" "].concat(),
+        b"",
+    ] {
+        assert_eq!(
+            verify(&key, message, signature),
+            Verdict::Invalid,
             "{algorithm:?}"
         );
-
-        let mut not_signatures = vec![
-            ("empty", Vec::new()),
-            (
-                "without its last byte",
-                signature[..signature.len() - 1].to_vec(),
-            ),
-            ("without its first byte", signature[1..].to_vec()),
-            ("half", signature[..signature.len() / 2].to_vec()),
-            ("a byte appended", [&signature[..], &[0]].concat()),
-            ("a zero byte in front", [&[0], &signature[..]].concat()),
-            ("all zero", vec![0; signature.len()]),
-            ("all ones", vec![0xff; signature.len()]),
-        ];
-        for position in [
-            0,
-            signature.len() / 2 - 1,
-            signature.len() / 2,
-            signature.len() - 1,
-        ] {
-            let mut tampered = signature.clone();
-            tampered[position] ^= 1;
-            not_signatures.push(("one bit flipped", tampered));
-        }
-        for (what, not_signature) in not_signatures {
-            assert_eq!(
-                verify(&key, MESSAGE, &not_signature),
-                Verdict::Invalid,
-                "{algorithm:?}, {what}"
-            );
-        }
-
-        for message in [
-            &MESSAGE[1..],
-            &MESSAGE[..MESSAGE.len() - 1],
-            &[MESSAGE, b" "].concat(),
-            b"",
-        ] {
-            assert_eq!(
-                verify(&key, message, &signature),
-                Verdict::Invalid,
-                "{algorithm:?}"
-            );
-        }
     }
 }
 
 #[test]
 fn refuses_signatures_of_another_key() {
     for (algorithm, name) in PAIRS {
-        let forged = Signer::generated(algorithm).sign(algorithm, MESSAGE);
+        let forged = Signer::stranger(algorithm).sign(algorithm, MESSAGE);
         assert_eq!(
             verify(&test_key(name, algorithm), MESSAGE, &forged),
             Verdict::Invalid,
@@ -205,22 +212,22 @@ fn a_key_verifies_only_the_algorithm_it_is_pinned_to() {
 #[test]
 fn pss_takes_a_salt_of_32_bytes_only() {
     let key = test_key("rsa-b", Algorithm::Ps256);
-    for (salt, expected) in [
-        ("32", Verdict::Valid),
-        ("0", Verdict::Invalid),
-        ("20", Verdict::Invalid),
-        ("31", Verdict::Invalid),
-        ("max", Verdict::Invalid),
+    for (how, expected) in [
+        ("PS256", Verdict::Valid),
+        ("PS256-salt-0", Verdict::Invalid),
+        ("PS256-salt-20", Verdict::Invalid),
+        ("PS256-salt-31", Verdict::Invalid),
+        ("PS256-salt-max", Verdict::Invalid),
     ] {
-        let signature = Signer::committed("rsa-b").pss(salt, MESSAGE);
-        assert_eq!(verify(&key, MESSAGE, &signature), expected, "salt {salt}");
+        let signature = by_openssl(how);
+        assert_eq!(verify(&key, MESSAGE, &signature), expected, "{how}");
     }
 }
 
 #[test]
 fn ecdsa_in_der_is_no_jws_signature() {
     for (algorithm, name) in [(Algorithm::Es256, "ec-a"), (Algorithm::Es384, "ec384-a")] {
-        let der = Signer::committed(name).ecdsa_der(algorithm, MESSAGE);
+        let der = by_openssl(&format!("{}-der", algorithm.name()));
         assert_eq!(
             verify(&test_key(name, algorithm), MESSAGE, &der),
             Verdict::Invalid
@@ -329,7 +336,13 @@ fn rsa_keys_of_a_bad_size_or_shape_are_no_keys() {
         panic!("rsa-a is RSA")
     };
     let even = [&modulus[..255], &[modulus[255] & 0xfe]].concat();
-    let too_small = Signer::committed("rsa-1024").rsa_key(Algorithm::Rs256);
+    // The modulus of testdata/keys/rsa-1024.pem.
+    let too_small = rsa(
+        &bytes(
+            "vTycHtXuG3Mwjn4onakxLgXJcuETeXJovHw4mhQk0umSlRr3ppuAfaqPrUYGbSeBuAAI3EQ-I3_T44HXIGcfKdPyPgO-vWeFnB_w6vgza7aJWTZFQTRSv247jSxb8KeRuz-7mTKQ4FDxdj1PocI8Ec6f_ebVYI0pXml3n2XTRGc",
+        ),
+        &exponent,
+    );
     let too_large = [&[1][..], &[0xff; 1024]].concat();
 
     assert!(Software.usable(&rsa(&modulus, &exponent)));

@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use delivery::{
-    Class, Credentials, Image, InspectError, Layout, Options, Reference, RegistryError, Rehearsal,
-    StepName, inspect_image, rehearse,
+    Class, Credentials, Image, InspectError, Layout, Options, Reference, RegistryError,
+    inspect_image,
 };
 
-use crate::support::certificate::Certificate;
-use crate::support::docker::{Access, Docker};
-use crate::support::fake::{Fake, Request, Response};
-use crate::support::judge::{judge, judge_insecure};
-use crate::support::{digest, image, module, push, user};
+use lab::SelfSigned;
+use lab::registry::Access;
+use lab::server::{Request, Response, Server};
+
+use crate::support::registry::Store;
+use crate::support::{digest, fake, hostname, image, module, push, user};
 
 fn reference(host: &str) -> Reference {
     format!("oci://{host}/team/filter:1").parse().unwrap()
@@ -50,9 +51,9 @@ fn a_host_without_a_registry() {
 
 #[test]
 fn a_certificate_that_nobody_trusts_and_one_that_we_are_told_to() {
-    let certificate = Certificate::new();
-    let docker = Docker::with_tls(&Access::Everybody, Some(&certificate));
-    let reference = docker.reference("team/filter:1");
+    let certificate = SelfSigned::new().unwrap();
+    let registry = Store::with_tls(&Access::Everybody, Some(&certificate));
+    let reference = registry.reference("team/filter:1");
     let error = failure(&reference, &Options::default());
     assert!(matches!(error, RegistryError::Tls { .. }), "{error}");
     let options = Options {
@@ -66,15 +67,9 @@ fn a_certificate_that_nobody_trusts_and_one_that_we_are_told_to() {
 /// The name of this machine isn't loopback by its text, so its plain HTTP must be asked for.
 #[test]
 fn plain_http_beyond_loopback_is_refused_unless_allowed() {
-    let name = String::from_utf8(
-        std::process::Command::new("hostname")
-            .output()
-            .unwrap()
-            .stdout,
-    )
-    .unwrap();
-    let server = Fake::start(&format!("{}:0", name.trim()), None, |_| Response::new(200));
-    let reference = reference(&format!("{}:{}", name.trim(), server.address.port()));
+    let name = hostname();
+    let server = fake(&format!("{}:0", name), None, |_| Response::new(200));
+    let reference = reference(&format!("{}:{}", name, server.address().port()));
     let error = failure(&reference, &Options::default());
     assert!(matches!(error, RegistryError::PlainHttp { .. }), "{error}");
     assert!(error.hint().unwrap().contains("--plain-http"));
@@ -87,15 +82,15 @@ fn plain_http_beyond_loopback_is_refused_unless_allowed() {
 
 #[test]
 fn a_redirect_from_https_to_plain_http_is_refused_and_nobody_is_asked_there() {
-    let certificate = Certificate::new();
+    let certificate = SelfSigned::new().unwrap();
     let asked = Arc::new(Mutex::new(0));
     let counted = asked.clone();
-    let plain = Fake::start("127.0.0.1:0", None, move |_| {
+    let plain = fake("127.0.0.1:0", None, move |_| {
         *counted.lock().unwrap() += 1;
         Response::new(200)
     });
-    let target = plain.address;
-    let server = Fake::start(
+    let target = plain.address();
+    let server = fake(
         "127.0.0.1:0",
         Some(&certificate),
         move |request| match request.path.as_str() {
@@ -109,7 +104,7 @@ fn a_redirect_from_https_to_plain_http_is_refused_and_nobody_is_asked_there() {
         plain_http: true,
         ..Options::default()
     };
-    let error = failure(&reference(&server.address.to_string()), &options);
+    let error = failure(&reference(&server.address().to_string()), &options);
     assert!(
         matches!(error, RegistryError::RedirectToPlainHttp { ref to, .. } if *to == format!("http://{target}")),
         "{error}"
@@ -119,18 +114,18 @@ fn a_redirect_from_https_to_plain_http_is_refused_and_nobody_is_asked_there() {
 
 #[test]
 fn a_realm_of_plain_http_never_sees_the_password() {
-    let certificate = Certificate::new();
+    let certificate = SelfSigned::new().unwrap();
     let asked = Arc::new(Mutex::new(0));
     let counted = asked.clone();
-    let realm = Fake::start("127.0.0.1:0", None, move |_| {
+    let realm = fake("127.0.0.1:0", None, move |_| {
         *counted.lock().unwrap() += 1;
         Response::new(200).body(r#"{"token": "x"}"#)
     });
     let challenge = format!(
         "Bearer realm=\"http://{}/token\",service=\"x\"",
-        realm.address
+        realm.address()
     );
-    let server = Fake::start("127.0.0.1:0", Some(&certificate), move |_| {
+    let server = fake("127.0.0.1:0", Some(&certificate), move |_| {
         Response::new(401).header("www-authenticate", challenge.clone())
     });
     let options = Options {
@@ -138,7 +133,7 @@ fn a_realm_of_plain_http_never_sees_the_password() {
         ..Options::default()
     };
     let error = push(
-        &reference(&server.address.to_string()),
+        &reference(&server.address().to_string()),
         user(),
         &options,
         &small(),
@@ -155,12 +150,12 @@ fn a_realm_of_plain_http_never_sees_the_password() {
 fn credentials_do_not_follow_a_redirect_to_another_host() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let noted = seen.clone();
-    let other = Fake::start("127.0.0.1:0", None, move |request| {
+    let other = fake("127.0.0.1:0", None, move |request| {
         noted.lock().unwrap().push(request.authorization.clone());
         Response::new(404)
     });
-    let target = other.address;
-    let server = Fake::start("127.0.0.1:0", None, move |request| {
+    let target = other.address();
+    let server = fake("127.0.0.1:0", None, move |request| {
         match (request.path.as_str(), &request.authorization) {
             (_, None) => Response::new(401).header("www-authenticate", "Basic realm=\"x\""),
             (path, Some(_)) => {
@@ -169,7 +164,7 @@ fn credentials_do_not_follow_a_redirect_to_another_host() {
         }
     });
     let error = inspect_image(
-        &reference(&server.address.to_string()),
+        &reference(&server.address().to_string()),
         user(),
         &Options::default(),
     )
@@ -185,9 +180,9 @@ fn credentials_do_not_follow_a_redirect_to_another_host() {
 }
 
 /// A registry that keeps nothing but what `change` makes of it.
-fn liar(change: impl Fn(&Request) -> Option<Response> + Send + 'static) -> Fake {
+fn liar(change: impl Fn(&Request) -> Option<Response> + Send + 'static) -> Server {
     let mut stored: Vec<(String, Vec<u8>)> = Vec::new();
-    Fake::start("127.0.0.1:0", None, move |request| {
+    fake("127.0.0.1:0", None, move |request| {
         let path = request
             .path
             .split('?')
@@ -226,7 +221,7 @@ fn liar(change: impl Fn(&Request) -> Option<Response> + Send + 'static) -> Fake 
 fn the_liar_can_be_honest() {
     let server = liar(|_| None);
     let pushed = push(
-        &reference(&server.address.to_string()),
+        &reference(&server.address().to_string()),
         Credentials::Anonymous,
         &Options::default(),
         &small(),
@@ -250,7 +245,10 @@ fn a_corrupt_upload_is_found_however_the_registry_tells() {
             .then(|| Response::new(200).body("x"))
     };
     for server in [liar(refuses), liar(says_another), liar(gives_another)] {
-        let error = failure(&reference(&server.address.to_string()), &Options::default());
+        let error = failure(
+            &reference(&server.address().to_string()),
+            &Options::default(),
+        );
         assert!(matches!(error, RegistryError::Corrupt { .. }), "{error}");
         assert_eq!(error.class(), Class::Refused);
     }
@@ -267,7 +265,10 @@ fn a_tag_that_moves_while_we_push_is_told() {
             Response::new(200).header("docker-content-digest", digest(b"another").to_string())
         })
     });
-    let error = failure(&reference(&server.address.to_string()), &Options::default());
+    let error = failure(
+        &reference(&server.address().to_string()),
+        &Options::default(),
+    );
     assert!(
         matches!(error, RegistryError::OtherImage { ref found, .. } if *found == digest(b"another")),
         "{error}"
@@ -276,8 +277,8 @@ fn a_tag_that_moves_while_we_push_is_told() {
 
 #[test]
 fn a_blob_that_rots_in_a_real_registry_is_found() {
-    let docker = Docker::start(&Access::Everybody);
-    let reference = docker.reference("team/filter:1");
+    let registry = Store::start(&Access::Everybody);
+    let reference = registry.reference("team/filter:1");
     let image = small();
     push(
         &reference,
@@ -286,10 +287,10 @@ fn a_blob_that_rots_in_a_real_registry_is_found() {
         &image,
     )
     .unwrap();
-    let layer = docker.stored(image.blobs().next().unwrap().digest());
-    let mut bytes = std::fs::read(&layer).unwrap();
+    let layer = image.blobs().next().unwrap().digest();
+    let mut bytes = registry.stored(layer);
     *bytes.last_mut().unwrap() ^= 1;
-    std::fs::write(&layer, bytes).unwrap();
+    registry.corrupt(layer, bytes);
     let error = inspect_image(&reference, Credentials::Anonymous, &Options::default()).unwrap_err();
     assert!(
         matches!(error, InspectError::Registry(RegistryError::Corrupt { .. })),
@@ -300,87 +301,18 @@ fn a_blob_that_rots_in_a_real_registry_is_found() {
 #[test]
 fn what_a_server_says_stays_one_plain_line() {
     let body = "{\"errors\": [{\"code\": \"DENIED\", \"message\": \"no\\u001b[31m\\nmore\"}]}";
-    let server = Fake::start("127.0.0.1:0", None, move |request| {
+    let server = fake("127.0.0.1:0", None, move |request| {
         match request.path.as_str() {
             "/v2/" => Response::new(200),
             _ => Response::new(403).body(body),
         }
     });
     let error = push(
-        &reference(&server.address.to_string()),
+        &reference(&server.address().to_string()),
         user(),
         &Options::default(),
         &small(),
     )
     .unwrap_err();
     assert!(!error.to_string().contains(['\n', '\u{1b}']), "{error:?}");
-}
-
-#[test]
-fn a_certificate_that_no_proxy_trusts_stops_istio_agent_and_the_rehearsal_unless_insecure() {
-    let certificate = Certificate::new();
-    let docker = Docker::with_tls(&Access::Everybody, Some(&certificate));
-    let options = Options {
-        ca: Some(certificate.certificate()),
-        ..Options::default()
-    };
-    let pushed = push(
-        &docker.reference("team/filter:1"),
-        Credentials::Anonymous,
-        &options,
-        &small(),
-    )
-    .unwrap();
-    let url = &pushed.reference.to_string();
-    let rehearsed = |insecure| {
-        rehearse(
-            &Rehearsal {
-                url,
-                sha256: None,
-                secret: None,
-                insecure,
-            },
-            &Options::default(),
-        )
-    };
-    assert!(
-        judge(url, None, None)
-            .error
-            .is_some_and(|error| error.contains("certificate"))
-    );
-    assert_eq!(rehearsed(false).failure().unwrap().name, StepName::Ping);
-    assert_eq!(judge_insecure(url).error, None);
-    assert!(rehearsed(true).works(), "{:?}", rehearsed(true));
-}
-
-#[test]
-fn a_plain_realm_of_a_registry_with_tls_stops_istio_agent_and_the_rehearsal() {
-    let certificate = Certificate::new();
-    let challenge = "Bearer realm=\"http://tokens.example.com/token\",service=\"x\"";
-    let server = Fake::start("127.0.0.1:0", Some(&certificate), move |_| {
-        Response::new(401).header("www-authenticate", challenge)
-    });
-    let url = &reference(&server.address.to_string()).to_string();
-    let verdict = judge_insecure(url);
-    assert!(
-        verdict
-            .error
-            .as_ref()
-            .is_some_and(|error| error.contains("not allowed for a secure registry")),
-        "{verdict:?}"
-    );
-    let checked = rehearse(
-        &Rehearsal {
-            url,
-            sha256: None,
-            secret: None,
-            insecure: true,
-        },
-        &Options::default(),
-    );
-    assert_eq!(
-        checked.failure().unwrap().name,
-        StepName::Challenge,
-        "{checked:?}"
-    );
 }

@@ -186,7 +186,7 @@ fn repair(cluster: &Cluster, more: &[&str]) {
 fn run_the_fix(cluster: &Cluster, verified: &Value, code: &str) {
     let criteria = verified["criteria"].as_array().unwrap();
     let failed = criteria.iter().find(|one| one["code"] == code).unwrap();
-    let kubectl = lab::kubernetes::kubectl();
+    let kubectl = lab::kubernetes::kubectl().unwrap();
     let folder = Path::new(kubectl.get_program()).parent().unwrap().display();
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");

@@ -22,7 +22,8 @@ fn kubectl_finds_the_plugin_under_both_names_without_a_warning() {
     )
     .unwrap();
 
-    let list = Ran::of(in_path(kubectl(), folder.path()).args(["plugin", "list"])).exits(0);
+    let list =
+        Ran::of(in_path(kubectl().unwrap(), folder.path()).args(["plugin", "list"])).exits(0);
     for name in ["kubectl-kyma_istio", "kubectl-kyma-istio"] {
         let line = folder.path().join(name).display().to_string();
         assert!(list.stdout.lines().any(|found| found == line), "{list}");
@@ -31,7 +32,7 @@ fn kubectl_finds_the_plugin_under_both_names_without_a_warning() {
 
     for words in [&["kyma-istio"][..], &["kyma", "istio"]] {
         let version = Ran::of(
-            in_path(kubectl(), folder.path())
+            in_path(kubectl().unwrap(), folder.path())
                 .args(words)
                 .args(["version", "-o", "json"]),
         )
@@ -42,7 +43,8 @@ fn kubectl_finds_the_plugin_under_both_names_without_a_warning() {
         );
     }
     // kubectl hands over the exit code.
-    Ran::of(in_path(kubectl(), folder.path()).args(["kyma-istio", "explain", "KI-X999"])).exits(2);
+    Ran::of(in_path(kubectl().unwrap(), folder.path()).args(["kyma-istio", "explain", "KI-X999"]))
+        .exits(2);
 }
 
 /// Nothing else of this machine's plugins is seen.

@@ -3,10 +3,10 @@
 
 use kubectl_kyma_istio::exit;
 use lab::kubernetes::ControlPlane;
+use lab::registry::{Access, Registry};
 use serde_json::{Value, json};
 
 use super::common::{Answer, plugin};
-use super::kit::Registry;
 
 /// Istio's CRD, as far as it matters here.
 fn crd() -> Value {
@@ -94,11 +94,14 @@ impl Cluster {
 
 #[test]
 fn what_proxies_could_not_pull_is_not_gone_back_to_and_a_canary_goes_with_its_policy() {
-    let (cluster, registry) = (Cluster::start(), Registry::start(false));
+    let (cluster, registry) = (
+        Cluster::start(),
+        Registry::start(&Access::Everybody, None).unwrap(),
+    );
     let image = |digit: &str| {
         format!(
             "oci://{}/team/filter@sha256:{}",
-            registry.host,
+            registry.host(),
             digit.repeat(64)
         )
     };

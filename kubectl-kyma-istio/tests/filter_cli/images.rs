@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use kubectl_kyma_istio::exit;
+use lab::registry::{Access, PASSWORD, Registry, USER};
 use serde_json::Value;
 
 use super::common::plugin;
-use super::kit::Registry;
 
 /// The smallest module that Envoy loads.
 fn module(folder: &Path) -> String {
@@ -27,10 +27,13 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn what_is_pushed_twice_is_one_image_and_inspect_finds_it() {
-    let (registry, folder) = (Registry::start(false), tempfile::tempdir().unwrap());
+    let (registry, folder) = (
+        Registry::start(&Access::Everybody, None).unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
     let module = module(folder.path());
     for (layout, taken_as) in [("compat", "Compat"), ("artifact", "Artifact")] {
-        let reference = format!("{}/team/filter:{layout}", registry.host);
+        let reference = format!("{}/team/filter:{layout}", registry.host());
         let push = || {
             let answer = plugin(&[
                 "filter", "push", &reference, &module, "--layout", layout, "-o", "json",
@@ -62,7 +65,10 @@ fn what_is_pushed_twice_is_one_image_and_inspect_finds_it() {
 
 #[test]
 fn what_envoy_would_not_load_is_refused_before_anything_is_written() {
-    let (registry, folder) = (Registry::start(false), tempfile::tempdir().unwrap());
+    let (registry, folder) = (
+        Registry::start(&Access::Everybody, None).unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
     let unknown = wat::parse_str(
         r#"(module (import "env" "proxy_fly" (func)) (memory (export "memory") 1)
         (func (export "proxy_abi_version_0_2_1")) (func (export "malloc") (param i32) (result i32) i32.const 0))"#,
@@ -78,7 +84,7 @@ fn what_envoy_would_not_load_is_refused_before_anything_is_written() {
         ("text.wasm", b"hello".to_vec(), "no wasm file"),
     ] {
         let file = written(folder.path(), name, &bytes);
-        let reference = format!("{}/team/refused:1", registry.host);
+        let reference = format!("{}/team/refused:1", registry.host());
         let answer = plugin(&["filter", "push", &reference, &file]).run();
         assert_eq!(answer.code, exit::INVALID, "{name}: {}", answer.stderr);
         assert!(answer.stderr.contains(said), "{name}: {}", answer.stderr);
@@ -121,24 +127,27 @@ fn a_file_is_judged_without_a_registry() {
 
 #[test]
 fn a_registry_with_a_password_takes_the_right_one_only() {
-    let (registry, folder) = (Registry::start(true), tempfile::tempdir().unwrap());
+    let realm = "http://registry.example/";
+    let registry = Registry::start(&Access::Password { realm }, None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let module = module(folder.path());
-    let reference = format!("{}/team/filter:1", registry.host);
+    let reference = format!("{}/team/filter:1", registry.host());
     let as_user = |auth: &str| {
         let text = format!(
             r#"{{"auths": {{"{}": {{"auth": "{auth}"}}}}}}"#,
-            registry.host
+            registry.host()
         );
         written(folder.path(), "auth.json", text.as_bytes());
         plugin(&["filter", "push", &reference, &module])
             .env("REGISTRY_AUTH_FILE", folder.path().join("auth.json"))
             .run()
     };
-    // base64 of `u:p` and of `u:x`
-    let wrong = as_user("dTp4");
+    // base64 of `kyma:x` and of `kyma:correct horse`
+    assert_eq!((USER, PASSWORD), ("kyma", "correct horse"));
+    let wrong = as_user("a3ltYTp4");
     assert_eq!(wrong.code, exit::UNREACHABLE, "{}", wrong.stderr);
-    assert!(!wrong.stderr.contains("dTp4"), "{}", wrong.stderr);
-    assert_eq!(as_user("dTpw").code, exit::DONE);
+    assert!(!wrong.stderr.contains("a3ltYTp4"), "{}", wrong.stderr);
+    assert_eq!(as_user("a3ltYTpjb3JyZWN0IGhvcnNl").code, exit::DONE);
     let nobody = plugin(&["filter", "push", &reference, &module]).run();
     assert_eq!(nobody.code, exit::UNREACHABLE);
     assert!(nobody.stderr.contains("hint:"), "{}", nobody.stderr);

@@ -1,4 +1,5 @@
-//! What the plugin is given: folders, a real istioctl.
+//! What the plugin is given: folders, a program for istioctl.
+#![allow(dead_code, reason = "each binary uses its part")]
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +12,6 @@ pub fn folder(files: &[(&str, &str)]) -> TempDir {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     folder
-}
-
-/// The real istioctl.
-pub fn istioctl() -> PathBuf {
-    let path = std::env::var_os("ISTIOCTL").unwrap_or_else(|| {
-        panic!("$ISTIOCTL is not set: ISTIOCTL=\"$(scripts/go-tools.sh istio)/istioctl\" names the real one")
-    });
-    PathBuf::from(path)
 }
 
 /// A program that only says a version, as istioctl does.

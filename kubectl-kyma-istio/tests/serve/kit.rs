@@ -166,8 +166,9 @@ impl Serve {
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(
-            Command::new("kill")
-                .args([signal, &pid])
+            // The shell's own `kill`.
+            Command::new("sh")
+                .args(["-c", &format!("kill {signal} {pid}")])
                 .status()
                 .unwrap()
                 .success()

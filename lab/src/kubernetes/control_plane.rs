@@ -74,7 +74,7 @@ impl ControlPlane {
 
     /// What the real kubectl prints as administrator.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
-        output(self.kubectl_command(&self.kubeconfig).args(arguments))
+        output(self.kubectl_command(&self.kubeconfig)?.args(arguments))
     }
 
     /// The same, with `input` on its standard input (`apply --filename=-`).
@@ -83,13 +83,13 @@ impl ControlPlane {
         file.write_all(input.as_bytes())
             .and_then(|()| file.rewind())
             .doing(|| "writing kubectl's input".into())?;
-        let mut command = self.kubectl_command(&self.kubeconfig);
+        let mut command = self.kubectl_command(&self.kubeconfig)?;
         output(command.args(arguments).stdin(file))
     }
 
     /// What kubectl prints as the user of this kubeconfig.
     pub fn kubectl_as(&self, kubeconfig: &Path, arguments: &[&str]) -> Result<String> {
-        output(self.kubectl_command(kubeconfig).args(arguments))
+        output(self.kubectl_command(kubeconfig)?.args(arguments))
     }
 
     /// Asks kubectl again and again until what it prints is as wanted, and returns that. While kubectl fails, it is not.
@@ -228,7 +228,7 @@ impl ControlPlane {
         let binary = program("kubernetes", "kube-apiserver")?;
         let mut process = Process::start(&binary, &self.path, &arguments)?;
         process.wait_for("the API server", || {
-            let mut ask = self.kubectl_command(&self.kubeconfig);
+            let mut ask = self.kubectl_command(&self.kubeconfig)?;
             Ok(output(ask.args(["get", "--raw=/readyz"])).ok())
         })?;
         Ok(process)
@@ -273,15 +273,15 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn kubectl_command(&self, kubeconfig: &Path) -> Command {
-        let mut kubectl = kubectl();
+    fn kubectl_command(&self, kubeconfig: &Path) -> Result<Command> {
+        let mut kubectl = kubectl()?;
         kubectl
             .arg("--kubeconfig")
             .arg(kubeconfig)
             // What it knows of an API server it keeps by port, and ports come again.
             .arg("--cache-dir")
             .arg(self.path.join("kubectl-cache"));
-        kubectl
+        Ok(kubectl)
     }
 
     fn servers(&self) -> MutexGuard<'_, Vec<Process>> {

@@ -22,12 +22,13 @@ pub fn program(component: &str, name: &str) -> Result<PathBuf> {
 }
 
 /// A kubectl of the API server's version.
-pub fn kubectl() -> Command {
+pub fn kubectl() -> Result<Command> {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    // Without one the name alone is left: whoever runs it is told that there is no such program.
-    Command::new(
-        PATH.get_or_init(|| program("kubernetes", "kubectl").unwrap_or_else(|_| "kubectl".into())),
-    )
+    if let Some(known) = PATH.get() {
+        return Ok(Command::new(known));
+    }
+    let found = program("kubernetes", "kubectl")?;
+    Ok(Command::new(PATH.get_or_init(|| found)))
 }
 
 /// A real istioctl: the one that says the product's default version, or the same one stamped with another version.

@@ -153,7 +153,7 @@ impl Shared {
     /// connections, so this is rare.
     fn service_at(&self, target: &SocketAddr) -> Result<Port> {
         let kubeconfig = lock(&self.kubeconfig).clone();
-        let mut kubectl = kubectl();
+        let mut kubectl = kubectl()?;
         kubectl.arg("--kubeconfig").arg(kubeconfig);
         let list = output(kubectl.args(["get", "--raw=/api/v1/services"]))?;
         let list: Value = serde_json::from_str(&list)

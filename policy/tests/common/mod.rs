@@ -1,20 +1,20 @@
-//! Tokens signed by the openssl command, requests as owned bytes, and edits as a proxy applies them.
+//! Tokens signed by ring, requests as owned bytes, and edits as a proxy applies them.
 #![allow(dead_code, reason = "each suite uses its part")]
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Write as _;
 use std::net::IpAddr;
-use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
+use ::signature::Software;
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
+use base64::prelude::{BASE64_STANDARD as BASE64, BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use policy::{
     Decision, Edit, Headers, Key, Peer, Policy, Position, Request, Verdict, VerifiedTokens, Verify,
 };
+use ring::rand::SystemRandom;
+use ring::signature::{self, EcdsaKeyPair, RsaKeyPair};
 use serde_json::{Value, json};
-use signature::Software;
 
 pub const JWKS: &str = include_str!("../../../testdata/keys/jwks.json");
 /// The time of most requests.
@@ -47,41 +47,24 @@ pub fn sign_with(key: &str, header: &Value, claims: &Value) -> String {
         BASE64URL.encode(header.to_string()),
         BASE64URL.encode(claims.to_string())
     );
-    let pem = format!("{}/../testdata/keys/{key}.pem", env!("CARGO_MANIFEST_DIR"));
-    let mut openssl = Command::new("openssl")
-        .args(["dgst", "-sha256", "-sign", &pem])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("openssl signs the tests' tokens");
-    openssl
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    let output = openssl.wait_with_output().unwrap();
-    assert!(output.status.success());
+    let path = format!("{}/../testdata/keys/{key}.pem", env!("CARGO_MANIFEST_DIR"));
+    let pem = std::fs::read_to_string(path).unwrap();
+    let lines: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let (pkcs8, random) = (BASE64.decode(lines).unwrap(), SystemRandom::new());
     let signature = if key.starts_with("ec") {
-        raw_ecdsa(&output.stdout)
+        let algorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8, &random).unwrap();
+        let signature = pair.sign(&random, input.as_bytes()).unwrap();
+        signature.as_ref().to_vec()
     } else {
-        output.stdout
+        let pair = RsaKeyPair::from_pkcs8(&pkcs8).unwrap();
+        let mut signature = vec![0; pair.public().modulus_len()];
+        let encoding = &signature::RSA_PKCS1_SHA256;
+        pair.sign(encoding, &random, input.as_bytes(), &mut signature)
+            .unwrap();
+        signature
     };
     format!("{input}.{}", BASE64URL.encode(signature))
-}
-
-/// r and s of a DER signature, 32 bytes each (RFC 7518 section 3.4).
-fn raw_ecdsa(der: &[u8]) -> Vec<u8> {
-    let (mut raw, mut at) = (Vec::new(), 2);
-    for _ in 0..2 {
-        let length = usize::from(der[at + 1]);
-        let number = &der[at + 2..at + 2 + length];
-        let number = &number[number.len().saturating_sub(32)..];
-        raw.extend(std::iter::repeat_n(0, 32 - number.len()));
-        raw.extend(number);
-        at += 2 + length;
-    }
-    raw
 }
 
 /// Tokens by name, signed once for the whole suite.

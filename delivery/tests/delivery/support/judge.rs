@@ -1,4 +1,4 @@
-//! istio-agent's own fetcher (lab/tools/wasm-judge).
+//! istio-agent's own fetcher (lab/tools/wasm-judge), a Go program.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,13 +16,14 @@ pub struct Verdict {
     pub error: Option<String>,
 }
 
-pub fn judge(reference: &str, secret: Option<&[u8]>, digest: Option<&str>) -> Verdict {
-    judge_with(reference, secret, digest, &[])
+/// What the agent makes of an image. None in the binary that runs without it.
+pub fn judge(reference: &str, secret: Option<&[u8]>, digest: Option<&str>) -> Option<Verdict> {
+    crate::AGENT.then(|| judge_with(reference, secret, digest, &[]))
 }
 
 /// With `WASM_INSECURE_REGISTRIES: "*"`.
-pub fn judge_insecure(reference: &str) -> Verdict {
-    judge_with(reference, None, None, &["-insecure", "*"])
+pub fn judge_insecure(reference: &str) -> Option<Verdict> {
+    crate::AGENT.then(|| judge_with(reference, None, None, &["-insecure", "*"]))
 }
 
 fn judge_with(

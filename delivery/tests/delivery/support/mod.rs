@@ -1,21 +1,20 @@
 //! What the tests share.
+#![allow(dead_code, reason = "each of the two binaries uses its part")]
 
-pub mod certificate;
-pub mod docker;
-pub mod fake;
 pub mod judge;
 pub mod realm;
+pub mod registry;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use delivery::{
     Credentials, Deliverable, Digest, Image, Layout, Options, Provenance, Pushed, Reference,
     Registry, RegistryError, Secret,
 };
+use lab::SelfSigned;
+use lab::server::{Request, Response, Server};
 
-pub const USER: &str = "kyma";
-pub const PASSWORD: &str = "correct horse";
+pub use lab::registry::{PASSWORD, USER};
 
 pub fn repository_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -81,11 +80,17 @@ pub fn digest(bytes: &[u8]) -> Digest {
     Digest::of(bytes)
 }
 
-/// Until it is so.
-pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "no {what} after 20 s");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+/// A server for faults that a real registry doesn't show.
+pub fn fake(
+    at: &str,
+    tls: Option<&SelfSigned>,
+    answer: impl FnMut(&Request) -> Response + Send + 'static,
+) -> Server {
+    Server::start(at, tls, answer).unwrap()
+}
+
+/// This machine's name, which isn't loopback by its text.
+pub fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    name.trim().to_owned()
 }

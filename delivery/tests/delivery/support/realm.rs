@@ -4,19 +4,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use lab::SelfSigned;
+use lab::server::{Request, Response, Server};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::json;
 
-use super::certificate::Certificate;
-use super::fake::{Fake, Request, Response};
-use super::{PASSWORD, USER};
+use super::{PASSWORD, USER, fake};
 
 pub const REFRESH: &str = "a refresh/token";
 
-pub fn start(at: &str, certificate: &Certificate) -> Fake {
+pub fn start(at: &str, certificate: &SelfSigned) -> Server {
     let (key, certificate) = (certificate.key_der(), certificate.certificate_der());
-    Fake::start(at, None, move |request| answer(request, &key, &certificate))
+    fake(at, None, move |request| answer(request, &key, &certificate))
 }
 
 fn answer(request: &Request, key: &[u8], certificate: &[u8]) -> Response {
