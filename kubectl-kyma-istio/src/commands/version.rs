@@ -1,19 +1,27 @@
 //! `version`.
 
+use mesh::versions::{Minor, versions};
 use sha2::{Digest, Sha256};
 
 use crate::cli::Form;
 use crate::module;
-use crate::report::{Body, FilterVersion, Report, Version};
+use crate::report::{Body, FilterVersion, IstioVersions, Report, Version};
 
 pub fn run(form: Form) -> Report {
     let filter = module::embedded().map(|bytes| FilterVersion {
         bytes: bytes.len(),
         sha256: sha256_hex(bytes),
     });
+    let known = &versions().istio;
+    let text = |minors: &[Minor]| minors.iter().map(Minor::to_string).collect();
     let version = Version {
         version: env!("CARGO_PKG_VERSION"),
         policy_api: policy::API_VERSION,
+        istio: IstioVersions {
+            default: known.default.to_string(),
+            supported: text(&known.supported),
+            rendered: text(&known.rendered),
+        },
         filter,
     };
     Report::new(form, Body::Version(version))

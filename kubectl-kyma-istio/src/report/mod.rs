@@ -47,7 +47,7 @@ pub use uninstall::Uninstalled;
 pub use upgrade::Upgraded;
 pub use validation::{Problem, Validated, Validation};
 pub use verify::Verified;
-pub use version::{FilterVersion, Version};
+pub use version::{FilterVersion, IstioVersions, Version};
 pub use xff::{
     ChainReading, ExplainedChain, HopsSet, TrustedProxies, XffGateway, XffPolicy, XffResource,
 };
