@@ -54,7 +54,7 @@ envoy:
 .PHONY: go-tools
 go-tools:
 	@scripts/go-tools.sh >/dev/null
-	@scripts/go-tools.sh istio@1.29.2 >/dev/null
+	@scripts/go-tools.sh istio@1.30.4 >/dev/null
 
 .PHONY: e2e-up
 e2e-up: ## The kind cluster of the end-to-end tests; its kubeconfig is the last line (KYMA_E2E_IMAGES=official: nothing is built; as root)
@@ -63,6 +63,10 @@ e2e-up: ## The kind cluster of the end-to-end tests; its kubeconfig is the last 
 .PHONY: e2e
 e2e: e2e-check wasm ## Real requests through real gateways and sidecars: kind, Istio by our plugin, the filter (KUBECONFIG= and KYMA_E2E_CLUSTER= for a cluster of your own)
 	@e2e/run.sh
+
+.PHONY: conformance
+conformance: ## The rendering and the scenarios with Istio's official releases instead of the built one; needs the internet
+	@e2e/conformance.sh
 
 # What can't work is told before anything is built.
 .PHONY: e2e-check
