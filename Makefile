@@ -74,6 +74,10 @@ e2e-up: ## The kind cluster of the end-to-end tests; its kubeconfig is the last 
 e2e: e2e-check wasm ## Real requests through real gateways and sidecars: kind, Istio by our plugin, the filter (KUBECONFIG= and KYMA_E2E_CLUSTER= for a cluster of your own)
 	@e2e/run.sh
 
+.PHONY: conformance
+conformance: ## The rendering and the scenarios with Istio's official releases instead of the built one; needs the internet
+	@e2e/conformance.sh
+
 # What can't work is told before anything is built.
 .PHONY: e2e-check
 e2e-check:

@@ -3,7 +3,7 @@
 #
 #   scripts/go-tools.sh                 what `make test-mesh` needs, a line each
 #   scripts/go-tools.sh etcd istio      these
-#   scripts/go-tools.sh istio@1.29.2    the same Istio, stamped with another version (for tests of version checks)
+#   scripts/go-tools.sh istio@1.30.4    the same Istio, stamped with another version (for tests of version checks)
 #   scripts/go-tools.sh --list          the components
 #   scripts/go-tools.sh --older         the version of that second Istio
 #
@@ -25,10 +25,10 @@ components() { (cd "$tools" && for mod in */go.mod; do dirname "$mod"; done); }
 stamps() { # component version
     local containerd=github.com/containerd/containerd/v2
     case $1 in
-    # The pin is a commit that is newer than this tag: no module proxy serves the commits of Istio's release branches.
+    # The pin is a commit near this tag: no module proxy serves the commits of Istio's release branches.
     istio | istio-cni)
         local istio=istio.io/istio/pkg/version
-        echo "-X $istio.buildVersion=${2:-1.30.2} -X $istio.buildHub=docker.io/istio -X $istio.buildStatus=Clean"
+        echo "-X $istio.buildVersion=${2:-1.31.1} -X $istio.buildHub=docker.io/istio -X $istio.buildStatus=Clean"
         ;;
     kubernetes | kubernetes-node)
         local package=k8s.io/component-base/version version

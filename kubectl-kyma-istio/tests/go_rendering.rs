@@ -43,7 +43,7 @@ fn what_is_rendered_is_istio_and_what_kyma_adds() {
     let image = istiod.string("/spec/template/spec/containers/0/image");
     assert_eq!(
         image,
-        Some("europe-docker.pkg.dev/kyma-project/prod/external/istio/pilot:1.30.2-distroless")
+        Some("europe-docker.pkg.dev/kyma-project/prod/external/istio/pilot:1.31.1-distroless")
     );
     find(&objects, "Deployment istio-system/istio-ingressgateway");
     find(&objects, "DaemonSet istio-system/istio-cni-node");
@@ -83,7 +83,7 @@ fn flags_files_and_sets_reach_the_manifests() {
         "--hub",
         "registry.example.com/istio",
         "--tag",
-        "1.30.2-mine",
+        "1.31.1-mine",
         "--pull-secret",
         "pull",
         "--set",
@@ -102,7 +102,7 @@ fn flags_files_and_sets_reach_the_manifests() {
     let istiod = find(&objects, "Deployment istio-system/istiod");
     assert_eq!(
         istiod.string("/spec/template/spec/containers/0/image"),
-        Some("registry.example.com/istio/pilot:1.30.2-mine")
+        Some("registry.example.com/istio/pilot:1.31.1-mine")
     );
     let environment = istiod.pointer("/spec/template/spec/containers/0/env");
     assert!(

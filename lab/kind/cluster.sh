@@ -1,9 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced: variables are shared
 # The cluster itself, and what lies in it before a test runs. Sourced.
 
-# The other version of the tests that change versions: the same Istio, stamped.
-istio_older=1.29.2
-istio_default() { sed -n '/^\[istio\]/,/^\[\[/s/^default = "\(.*\)"/\1/p' "$root/versions.toml"; }
+istio_says() { sed -n "/^\[istio\]/,/^\[\[/s/^$1 = \"\(.*\)\"/\1/p" "$root/versions.toml"; }
+# The version that is installed: KYMA_E2E_ISTIO names another one where the images are official.
+istio_default() { echo "${KYMA_E2E_ISTIO:-$(istio_says default)}"; }
+# The other version of the tests that change versions. In the built images it is the same Istio, stamped.
+istio_older=${KYMA_E2E_ISTIO_OLDER:-$(istio_says older)}
 istio_hub() { sed -n '/^name = "istio"/{n;s/^hub = "\(.*\)"/\1/p}' "$root/versions.toml"; }
 
 # What no later step can repair, told before anything is built.

@@ -188,7 +188,7 @@ fn istiod_serves_its_webhooks_through_its_service() -> Tested {
     let istiod = Istiod::start(&control_plane, &IstiodOptions::default())?;
     told("istiod ready", clock);
     let version = istiod.get("/version")?;
-    assert!(version.starts_with("1.30.2-"), "{version}");
+    assert!(version.starts_with("1.31.1-"), "{version}");
 
     let clock = Instant::now();
     control_plane.kubectl(&["create", "namespace", "team"])?;
@@ -208,7 +208,7 @@ fn istiod_serves_its_webhooks_through_its_service() -> Tested {
     )?;
     told("first pod injected", clock);
     assert!(
-        injected.contains("docker.io/istio/proxyv2:1.30.2"),
+        injected.contains("docker.io/istio/proxyv2:1.31.1"),
         "{injected}"
     );
 
@@ -229,7 +229,7 @@ fn istiod_serves_its_webhooks_through_its_service() -> Tested {
     let selector = "--selector=istio=ingressgateway";
     let gateway =
         control_plane.kubectl(&["get", "pods", "--namespace=istio-system", selector, images])?;
-    assert_eq!(gateway, "docker.io/istio/proxyv2:1.30.2");
+    assert_eq!(gateway, "docker.io/istio/proxyv2:1.31.1");
 
     // Until istiod has seen its validation refuse something, the webhook lets everything pass.
     let clock = Instant::now();
@@ -269,7 +269,7 @@ fn istiod_serves_its_webhooks_through_its_service() -> Tested {
 
 #[test]
 fn istioctl_says_the_version_that_it_is_stamped_with() -> Tested {
-    for (asked, said) in [(None, "1.30.2"), (Some("1.29.2"), "1.29.2")] {
+    for (asked, said) in [(None, "1.31.1"), (Some("1.30.4"), "1.30.4")] {
         let istioctl = istioctl(asked)?;
         let version = run(&istioctl, &["version", "--remote=false", "--output=json"])?;
         let version: Value = serde_json::from_str(&version).unwrap();

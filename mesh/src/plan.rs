@@ -16,7 +16,7 @@ use crate::codes::Code;
 use crate::diff::Consequence;
 use crate::object::{Id, Object};
 
-pub use gates::{custom_resource, is_ours, readable, upgradable};
+pub use gates::{custom_resource, is_ours, readable, unsupported, upgradable};
 pub use install::{install, keeps_custom_resources};
 pub use marks::{ISTIO_TAG, LAST_APPLIED, MODULE_FINALIZER, MODULE_LABEL};
 pub use uninstall::{Leftover, Meshed, Uninstall, uninstall};
@@ -104,6 +104,8 @@ pub struct Answers {
     pub take_ownership: bool,
     /// Switch to STRICT although workloads lose traffic (`--accept-strict`).
     pub accept_strict: bool,
+    /// The plan is only shown (`diff`): a version that is rendered but not supported is no gate then.
+    pub only_shows: bool,
 }
 
 /// What is to stand on the cluster.

@@ -44,8 +44,12 @@ pub struct Istio {
     pub default: Version,
     /// Image flavour: a suffix of the tag.
     pub flavour: String,
-    /// Minors that we render, install and verify.
+    /// The newest known release of the minor before the default's.
+    pub older: Version,
+    /// Minors that `install` and `upgrade` bring.
     pub supported: Vec<Minor>,
+    /// Minors that are rendered, compared, verified and checked: the supported ones and their neighbours.
+    pub rendered: Vec<Minor>,
     /// Image roots, the default first.
     pub hubs: Vec<Hub>,
 }
@@ -103,10 +107,34 @@ impl Istio {
         format!("{version}-{}", self.flavour)
     }
 
-    /// Whether we render, install and verify `version`.
+    /// Whether `install` and `upgrade` bring this minor.
     #[must_use]
-    pub fn supports(&self, version: Version) -> bool {
-        self.supported.contains(&version.minor())
+    pub fn supports(&self, minor: Minor) -> bool {
+        self.supported.contains(&minor)
+    }
+
+    /// Why this minor is not installed, as the end of a sentence; None where it is supported.
+    #[must_use]
+    pub fn unsupported(&self, minor: Minor) -> Option<String> {
+        let minors: Vec<String> = self.supported.iter().map(Minor::to_string).collect();
+        let list = minors.join(" and ");
+        (!self.supports(minor))
+            .then(|| format!("not supported by this release of the plugin, which installs {list}"))
+    }
+
+    /// Whether this minor can be rendered.
+    #[must_use]
+    pub fn renders(&self, minor: Minor) -> bool {
+        self.rendered.contains(&minor)
+    }
+
+    /// A release of this minor as a flag takes it: the one that is known, or `1.30.PATCH`.
+    #[must_use]
+    pub fn release_of(&self, minor: Minor) -> String {
+        let mut known = [self.default, self.older].into_iter();
+        known
+            .find(|version| version.minor() == minor)
+            .map_or_else(|| format!("{minor}.PATCH"), |version| version.to_string())
     }
 
     /// The default image root.

@@ -5,8 +5,8 @@ mod build;
 use std::collections::BTreeSet;
 
 use build::{
-    crd, deployment, destination_rule, healthy, mutating, namespace, object, peer_authentication,
-    pod, service, typed, version,
+    crd, deployment, destination_rule, healthy, in_version, mutating, namespace, object,
+    peer_authentication, pod, service, typed, version,
 };
 use mesh::checks::{Category, Expected, Finding, Level, RIGHTS, Right, causes, check};
 use mesh::codes::Guide;
@@ -24,7 +24,7 @@ fn a_healthy_mesh_has_no_finding_but_good_ones() {
 #[test]
 fn one_change_makes_one_finding() {
     type Change = fn(&mut Observed);
-    let cases: [(&str, Level, &str, Change); 29] = [
+    let cases: [(&str, Level, &str, Change); 31] = [
         (
             "KI-P001",
             Level::Error,
@@ -115,6 +115,18 @@ fn one_change_makes_one_finding() {
                     &["router"],
                 ));
             },
+        ),
+        (
+            "KI-I008",
+            Level::Warning,
+            "Istio 1.29.3 runs: not supported by this release of the plugin, which installs 1.30 and 1.31",
+            |o| in_version(o, "1.29.3"),
+        ),
+        (
+            "KI-I008",
+            Level::Warning,
+            "Istio 1.32.0 runs: not supported by this release of the plugin, which installs 1.30 and 1.31",
+            |o| in_version(o, "1.32.0"),
         ),
         (
             "KI-I005",

@@ -542,7 +542,11 @@ fn own_resources_are_marked_and_fit_the_provider() {
             "Namespace istio-system",
             "Namespace kyma-system",
             "PriorityClass istio-kyma-priority",
-            "PeerAuthentication default"
+            "PeerAuthentication default",
+            "ClusterRole kyma-istio-view",
+            "ClusterRole kyma-istio-edit",
+            "ClusterRole kyma-istio-resources-view",
+            "ClusterRole kyma-istio-resources-edit",
         ]
     );
     let objects = extras(&inputs);
@@ -591,6 +595,55 @@ fn own_resources_are_marked_and_fit_the_provider() {
             wanted,
             "{provider}"
         );
+    }
+}
+
+/// Expected: `config/rbac/istio_{viewer,editor}_role.yaml` and `istio_resources_{view,edit}.yaml` of kyma-project/istio.
+#[test]
+fn roles_are_those_of_the_module() {
+    let objects = extras(&Inputs::new(Profile::Production));
+    let role = |name: &str| {
+        let mut found = objects
+            .iter()
+            .filter(|object| object["kind"] == "ClusterRole" && object["metadata"]["name"] == name);
+        found.next().unwrap_or_else(|| panic!("no {name}"))
+    };
+    let groups = json!([
+        "networking.istio.io",
+        "authentication.istio.io",
+        "config.istio.io",
+        "extensions.istio.io",
+        "install.istio.io",
+        "security.istio.io",
+        "telemetry.istio.io",
+        "rbac.istio.io"
+    ]);
+    let read = json!(["get", "list", "watch"]);
+    let all = json!([
+        "get",
+        "list",
+        "watch",
+        "create",
+        "update",
+        "patch",
+        "delete",
+        "deletecollection"
+    ]);
+    let status = json!({"apiGroups": ["operator.kyma-project.io"], "resources": ["istios/status"], "verbs": ["get"]});
+    let cr = |verbs: &Value| json!([{"apiGroups": ["operator.kyma-project.io"], "resources": ["istios"], "verbs": verbs}, status]);
+    let istio = |verbs: &Value| json!([{"apiGroups": groups, "resources": ["*"], "verbs": verbs}]);
+    for (name, of, other, rules) in [
+        ("kyma-istio-view", "view", "edit", cr(&read)),
+        ("kyma-istio-edit", "edit", "view", cr(&all)),
+        ("kyma-istio-resources-view", "view", "edit", istio(&read)),
+        ("kyma-istio-resources-edit", "edit", "view", istio(&all)),
+    ] {
+        let found = role(name);
+        assert_eq!(found["rules"], rules, "{name}");
+        let label = |of| {
+            &found["metadata"]["labels"][format!("rbac.authorization.k8s.io/aggregate-to-{of}")]
+        };
+        assert_eq!((label(of), label(other)), (&json!("true"), &json!(null)));
     }
 }
 

@@ -3,8 +3,8 @@
 mod build;
 
 use build::{
-    base64, config_map, deployment, healthy, healthy_legacy, mesh_policy, mutating, namespace,
-    object, peer_authentication, pod, proven, typed, version,
+    base64, config_map, deployment, healthy, healthy_legacy, in_version, mesh_policy, mutating,
+    namespace, object, peer_authentication, pod, proven, typed, version,
 };
 use mesh::criteria::{Criterion, Form, Required, judge};
 use mesh::observed::{Forbidden, Observed, ProbeResult, Probes};
@@ -236,6 +236,38 @@ fn one_change_fails_one_criterion_and_names_the_cause() {
         let mut observed = healthy();
         change(&mut observed);
         expect(&judged(&observed, &proven(), "1.30.2"), &[code], evidence);
+    }
+}
+
+/// The neighbours of what is installed are judged like any other version, and it is said that they are not supported.
+#[test]
+fn a_version_that_is_not_supported_is_judged_and_called_so() {
+    let of = |running: &str, required: &str| {
+        let mut observed = healthy();
+        in_version(&mut observed, running);
+        judged(&observed, &proven(), required).remove(0)
+    };
+    for version in ["1.29.3", "1.32.0"] {
+        let met = of(version, version);
+        assert!(met.met && met.fix.is_none(), "{met:?}");
+        let said = format!(
+            "Istio {version} was asked for: not supported by this release of the plugin, which installs 1.30 and 1.31"
+        );
+        assert!(met.evidence.contains(&said), "{met:?}");
+        // `upgrade` would refuse this version, so it is no fix.
+        let unmet = of("1.30.2", version);
+        assert!(
+            !unmet.met && !unmet.fix.as_ref().unwrap().contains("upgrade"),
+            "{unmet:?}"
+        );
+    }
+    for version in ["1.30.4", "1.31.1"] {
+        let met = of(version, version);
+        let is_silent = |line: &String| !line.contains("supported");
+        assert!(met.met && met.evidence.iter().all(is_silent), "{met:?}");
+        let fix = of("1.29.3", version).fix;
+        let upgrade = format!("kubectl kyma-istio upgrade --istio-version {version}");
+        assert_eq!(fix.as_deref(), Some(upgrade.as_str()));
     }
 }
 

@@ -42,7 +42,7 @@ fn both_profiles_render_on_every_provider() {
             let image = istiod["spec"]["template"]["spec"]["containers"][0]["image"]
                 .as_str()
                 .unwrap();
-            assert!(image.ends_with("/pilot:1.30.2-distroless"), "{image}");
+            assert!(image.ends_with("/pilot:1.31.1-distroless"), "{image}");
         }
     }
 }
@@ -206,6 +206,20 @@ fn our_settings_are_rendered() {
             .unwrap()
             .len(),
         26
+    );
+    // Expected: `internal/istiooperator/istio-operator.yaml` of kyma-project/istio.
+    let logs = &mesh["extensionProviders"][3]["envoyOtelAls"]["logFormat"]["labels"];
+    assert_eq!(
+        (
+            &logs["network.protocol.name"],
+            logs.as_object().unwrap().len()
+        ),
+        (&json!("%CEL(request.protocol)%"), 19)
+    );
+    let gateway = &object(&plain, "Deployment", "istio-ingressgateway")["spec"]["template"];
+    assert_eq!(
+        gateway["metadata"]["annotations"]["sidecar.istio.io/statsEvictionInterval"],
+        "6h"
     );
     let webhook = object(
         &plain,

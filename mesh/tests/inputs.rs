@@ -12,12 +12,34 @@ use mesh::versions::{Minor, Version, versions};
 fn versions_are_what_the_file_says() {
     let versions = versions();
     let istio = &versions.istio;
-    assert_eq!(istio.default.to_string(), "1.30.2");
-    assert_eq!(istio.tag(istio.default), "1.30.2-distroless");
-    let minors: Vec<String> = istio.supported.iter().map(Minor::to_string).collect();
-    assert_eq!(minors, ["1.29", "1.30", "1.31"]);
-    assert!(istio.supports(version("1.29.0")) && istio.supports(version("v1.31.4-distroless")));
-    assert!(!istio.supports(version("1.28.9")) && !istio.supports(version("2.30.0")));
+    // Kyma's module 1.33.0 has Istio 1.31.1, its 1.31.0 has 1.30.4.
+    assert_eq!(istio.default.to_string(), "1.31.1");
+    assert_eq!(istio.tag(istio.default), "1.31.1-distroless");
+    assert_eq!(istio.older.to_string(), "1.30.4");
+    let text = |minors: &[Minor]| -> Vec<String> { minors.iter().map(Minor::to_string).collect() };
+    assert_eq!(text(&istio.supported), ["1.30", "1.31"]);
+    assert_eq!(text(&istio.rendered), ["1.29", "1.30", "1.31", "1.32"]);
+    let supports = |text| istio.supports(version(text).minor());
+    assert!(supports("1.30.0") && supports("v1.31.4-distroless"));
+    assert!(!supports("1.29.9") && !supports("1.32.0") && !supports("2.31.0"));
+    let renders = |text| istio.renders(version(text).minor());
+    assert!(renders("1.29.0") && renders("1.32.9-distroless"));
+    assert!(!renders("1.28.9") && !renders("1.33.0") && !renders("2.30.0"));
+    for minor in &istio.supported {
+        assert!(
+            istio.renders(*minor) && istio.unsupported(*minor).is_none(),
+            "{minor}"
+        );
+    }
+    let release = |text| istio.release_of(version(text).minor());
+    assert_eq!(
+        (release("1.31.7"), release("1.30.0"), release("1.29.0")),
+        (
+            "1.31.1".to_owned(),
+            "1.30.4".to_owned(),
+            "1.29.PATCH".to_owned()
+        )
+    );
     let hubs: Vec<&str> = istio.hubs.iter().map(|hub| hub.name.as_str()).collect();
     assert_eq!(hubs, ["kyma", "istio"]);
     assert_eq!(istio.hub(), istio.hubs[0].hub);
@@ -53,7 +75,7 @@ fn versions_are_what_the_file_says() {
     assert!(
         archive
             .url
-            .ends_with("/1.30.2/istioctl-1.30.2-linux-arm64.tar.gz"),
+            .ends_with("/1.31.1/istioctl-1.31.1-linux-arm64.tar.gz"),
         "{}",
         archive.url
     );

@@ -4,13 +4,14 @@ mod build;
 
 use build::installed::{PILOT, cni, fresh, istio, ours, perform, wanted};
 use build::{
-    crd, deployment, destination_rule, healthy, namespace, object, peer_authentication, pod, typed,
+    crd, deployment, destination_rule, healthy, in_version, namespace, object, peer_authentication,
+    pod, typed,
 };
 use mesh::codes::Code;
 use mesh::diff::ObjectChange;
 use mesh::object::Object;
 use mesh::observed::{Forbidden, Observed};
-use mesh::plan::{Action, Answers, Gate, Plan, Wanted, install};
+use mesh::plan::{Action, Answers, Gate, Plan, Wanted, install, unsupported};
 use serde_json::{Value, json};
 
 #[test]
@@ -394,7 +395,7 @@ fn what_is_ours_and_no_longer_wanted_is_pruned() {
 #[test]
 fn gates_refuse_and_say_why() {
     type Change = fn(&mut Observed, &mut Wanted);
-    let cases: [(Code, &str, Change); 17] = [
+    let cases: [(Code, &str, Change); 20] = [
         (
             Code::ForeignIstio,
             "Istio 1.30.2 is installed (Deployment istio-system/istiod), and neither",
@@ -431,8 +432,33 @@ fn gates_refuse_and_say_why() {
         }),
         (
             Code::MinorJump,
-            "2 minor versions at once, expected one at most",
+            "Istio 1.29.3 runs, 1.31.0 is wanted: 2 minor versions at once, expected one at most",
+            |o, w| {
+                in_version(o, "1.29.3");
+                w.version = "1.31.0".to_owned();
+            },
+        ),
+        // What is not installed anyhow is not called a jump.
+        (
+            Code::UnsupportedVersion,
+            "Istio 1.32.0 is wanted: not supported by this release of the plugin, which installs 1.30 and 1.31",
             |_, w| w.version = "1.32.0".to_owned(),
+        ),
+        (
+            Code::UnsupportedVersion,
+            "Istio 1.29.9 is wanted: not supported",
+            |o, w| {
+                in_version(o, "1.29.3");
+                w.version = "1.29.9-distroless".to_owned();
+            },
+        ),
+        (
+            Code::UnsupportedVersion,
+            "Istio 1.32.0 is wanted: not supported",
+            |o, w| {
+                in_version(o, "1.32.0");
+                w.version = "1.32.0".to_owned();
+            },
         ),
         (
             Code::UnknownVersion,
@@ -537,6 +563,115 @@ fn gates_refuse_and_say_why() {
             "no `{what}` in {gates:#?}"
         );
     }
+}
+
+/// An Istio that is already there counts, whatever its version: from it one minor version up, if that one is supported.
+#[test]
+fn steps_between_minors_are_told_apart() {
+    let judged = |running: Option<&str>, version: &str| {
+        let mut observed = match running {
+            Some(_) => ours(healthy()),
+            None => fresh(),
+        };
+        if let Some(running) = running {
+            in_version(&mut observed, running);
+        }
+        let wanted = Wanted {
+            version: format!("{version}-distroless"),
+            ..wanted()
+        };
+        install(&observed, &wanted, &Answers::default())
+            .err()
+            .map(|gates| (gates[0].code, gates[0].hint.clone().unwrap()))
+    };
+    for (running, version) in [
+        (None, "1.30.0"),
+        (None, "1.31.1"),
+        (Some("1.29.3"), "1.30.4"),
+        (Some("1.30.2"), "1.31.1"),
+        (Some("1.30.9"), "1.31.0"),
+        (Some("1.31.1"), "1.31.1"),
+    ] {
+        assert_eq!(judged(running, version), None, "{running:?} {version}");
+    }
+    let know = "`render`, `diff`, `verify` and `check` know it";
+    let cases = [
+        (
+            None,
+            "1.29.3",
+            Code::UnsupportedVersion,
+            format!("use `--istio-version 1.30.4`, or a release of the plugin that supports 1.29; {know}"),
+        ),
+        (
+            None,
+            "1.32.0",
+            Code::UnsupportedVersion,
+            format!("use `--istio-version 1.31.1`, or a release of the plugin that supports 1.32; {know}"),
+        ),
+        (
+            Some("1.29.3"),
+            "1.29.3",
+            Code::UnsupportedVersion,
+            format!("use `--istio-version 1.30.4`, or a release of the plugin that supports 1.29; {know}"),
+        ),
+        // 1.31.1 would be a downgrade here, so it isn't named.
+        (
+            Some("1.31.4"),
+            "1.32.0",
+            Code::UnsupportedVersion,
+            format!("use a release of the plugin that supports 1.32; {know}"),
+        ),
+        // And here 1.30.4 would be a jump.
+        (
+            Some("1.28.0"),
+            "1.29.3",
+            Code::UnsupportedVersion,
+            format!("use a release of the plugin that supports 1.29; {know}"),
+        ),
+        (
+            Some("1.29.3"),
+            "1.31.1",
+            Code::MinorJump,
+            "`upgrade --istio-version 1.30.4` first, then `sync`, then go on".to_owned(),
+        ),
+        (
+            Some("1.28.0"),
+            "1.31.1",
+            Code::MinorJump,
+            "go to 1.29 first, with a release of this plugin that supports it, then `sync`, then go on".to_owned(),
+        ),
+        (
+            Some("1.32.0"),
+            "1.31.1",
+            Code::Downgrade,
+            "use the version that runs, or a newer one".to_owned(),
+        ),
+    ];
+    for (running, version, code, hint) in cases {
+        assert_eq!(
+            judged(running, version),
+            Some((code, hint)),
+            "{running:?} {version}"
+        );
+    }
+}
+
+#[test]
+fn differences_are_shown_for_every_version_that_is_rendered() {
+    let answers = Answers {
+        only_shows: true,
+        ..Answers::default()
+    };
+    let mut observed = ours(healthy());
+    in_version(&mut observed, "1.31.1");
+    let wanted = Wanted {
+        version: "1.32.0".to_owned(),
+        ..wanted()
+    };
+    assert!(install(&observed, &wanted, &answers).is_ok());
+    let gate = unsupported(&observed, "1.32.0").unwrap();
+    assert_eq!(gate.code, Code::UnsupportedVersion);
+    assert_eq!(unsupported(&observed, "1.31.9"), None);
 }
 
 #[test]

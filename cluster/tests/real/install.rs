@@ -31,7 +31,7 @@ async fn manifests() -> Vec<Object> {
             env: Some(env),
             ..Sources::default()
         },
-        "1.30.2-distroless",
+        "1.31.1-distroless",
     )
     .await
     .expect("its version");

@@ -26,6 +26,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// The version that is installed, as Istio says it. It may be another one than the plugin's default.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.tag.trim_end_matches("-distroless")
+    }
+
     /// The version before, as Istio says it.
     #[must_use]
     pub fn older_version(&self) -> &str {

@@ -29,6 +29,6 @@ pub use filter::{Plugin, Registry};
 pub use gateway::Gateway;
 pub use http::Answer;
 pub use load::under_load;
-pub use program::{Ran, install, install_killed_behind, plugin};
+pub use program::{Ran, install, install_killed_behind, plugin, verify};
 pub use space::Space;
 pub use tokens::{Minted, Tokens, login};

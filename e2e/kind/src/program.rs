@@ -41,6 +41,13 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     }
 }
 
+/// `verify` of the version that is installed here, and more arguments.
+#[must_use]
+pub fn verify(arguments: &[&str]) -> Ran {
+    let version = ["verify", "--version", facts().version()];
+    plugin(&[&version, arguments].concat())
+}
+
 /// `install` with this cluster's images, and more arguments.
 #[must_use]
 pub fn install(arguments: &[&str]) -> Ran {

@@ -34,7 +34,7 @@ fn mtls_is_permissive(cluster: &Cluster) {
 
 fn istiod_has_another_version(cluster: &Cluster) {
     let image =
-        "discovery=europe-docker.pkg.dev/kyma-project/prod/external/istio/pilot:1.29.2-distroless";
+        "discovery=europe-docker.pkg.dev/kyma-project/prod/external/istio/pilot:1.30.4-distroless";
     cluster.kubectl(&[
         "set",
         "image",
@@ -43,14 +43,14 @@ fn istiod_has_another_version(cluster: &Cluster) {
         "--namespace=istio-system",
         "--field-manager=somebody",
     ]);
-    fails(cluster, &["KI-V001"], "1.29.2, distroless");
+    fails(cluster, &["KI-V001"], "1.30.4, distroless");
     // Who changed it is told, and keeps it until the user says otherwise.
     cluster
         .plugin(&["install", "--profile", "evaluation", "--yes"])
         .exits(5)
         .says("`somebody`")
         .says("--force-conflicts");
-    fails(cluster, &["KI-V001"], "1.29.2, distroless");
+    fails(cluster, &["KI-V001"], "1.30.4, distroless");
     repair(cluster, &["--force-conflicts"]);
 }
 

@@ -87,15 +87,39 @@ fn inputs_that_are_no_longer_served_are_refused_with_their_line() {
 
 #[test]
 fn an_istioctl_of_another_version_is_not_used() {
-    let other = istioctl(Some("1.29.2")).unwrap();
+    let other = istioctl(Some("1.30.4")).unwrap();
     Ran::of(
         plugin()
             .args(["render", "--profile=evaluation", "--istioctl"])
             .arg(other),
     )
     .exits(2)
-    .says("1.29.2")
-    .says("1.30.2");
+    .says("1.30.4")
+    .says("1.31.1");
+}
+
+#[test]
+fn an_istio_that_is_only_rendered_is_not_installed() {
+    let cluster = Cluster::quiet();
+    let before = Snapshot::of(&cluster);
+    for (version, instead) in [("1.29.3", "1.30.4"), ("1.32.0", "1.31.1")] {
+        let minor = &version[..4];
+        // No istioctl of that version is here; the gate is told before one is looked for.
+        cluster
+            .plugin(&[
+                "install",
+                "--yes",
+                "--profile=evaluation",
+                "--istio-version",
+                version,
+            ])
+            .exits(5)
+            .says("KI-G016")
+            .says("not supported by this release of the plugin, which installs 1.30 and 1.31")
+            .says(&format!("use `--istio-version {instead}`"))
+            .says(&format!("supports {minor}"));
+    }
+    before.assert_same(&Snapshot::of(&cluster), "a version that is not supported");
 }
 
 /// What is wrong stands in the first line of stderr, what helps in the second; there is no third.

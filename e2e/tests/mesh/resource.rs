@@ -50,6 +50,6 @@ fn is_recorded(cluster: &Cluster, proxies: u32) {
     let applied: Value = serde_json::from_str(applied.as_str().unwrap()).unwrap();
     assert_eq!(
         applied,
-        json!({ "config": { "numTrustedProxies": proxies }, "IstioTag": "1.30.2-distroless" })
+        json!({ "config": { "numTrustedProxies": proxies }, "IstioTag": "1.31.1-distroless" })
     );
 }

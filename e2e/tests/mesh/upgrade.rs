@@ -12,31 +12,32 @@ fn an_upgrade_goes_one_minor_version_up_and_says_what_sidecars_still_run() {
         .plugin(&["upgrade", "--yes", "--profile=evaluation"])
         .exits(5)
         .says("KI-G015");
-    let old = istioctl(Some("1.29.2")).unwrap().display().to_string();
+    let old = istioctl(Some("1.30.4")).unwrap().display().to_string();
     let install = [
         "--profile=evaluation",
-        "--istio-version=1.29.2",
+        "--istio-version=1.30.4",
         "--istioctl",
         &old,
     ];
     cluster.install(&install).exits(0);
     a_workload(&cluster);
 
-    // Up by two, and down: nothing is written.
+    // Too far up, and down: nothing is written.
     let before = Snapshot::of(&cluster);
     let upgrade =
         |more: &[&str]| cluster.plugin(&[&["upgrade", "--profile=evaluation"], more].concat());
-    upgrade(&["--istio-version=1.31.0", "--yes"])
+    // That it is too far away is not the point: this release installs no 1.32 from anywhere.
+    upgrade(&["--istio-version=1.32.0", "--yes"])
         .exits(5)
-        .says("KI-G006")
-        .says("`upgrade --istio-version 1.30.2` first");
-    upgrade(&["--istio-version=1.29.1", "--yes"])
-        .exits(5)
-        .says("KI-G004");
+        .says("KI-G016")
+        .says("use `--istio-version 1.31.1`");
+    for down in ["--istio-version=1.30.3", "--istio-version=1.29.9"] {
+        upgrade(&[down, "--yes"]).exits(5).says("KI-G004");
+    }
     upgrade(&["--istio-version=1.28.0", "--yes"]).exits(2);
     let planned = upgrade(&["--dry-run", "-o", "json"]).exits(0).json();
-    assert_eq!(planned["from"], json!(["1.29.2"]));
-    assert_eq!(planned["to"], "1.30.2");
+    assert_eq!(planned["from"], json!(["1.30.4"]));
+    assert_eq!(planned["to"], "1.31.1");
     let consequences = planned["plan"]["consequences"].to_string();
     for told in ["restarts", "istio-ingressgateway", "sidecar"] {
         assert!(consequences.contains(told), "`{told}` in {consequences}");
@@ -57,7 +58,7 @@ fn an_upgrade_goes_one_minor_version_up_and_says_what_sidecars_still_run() {
     let upgraded = upgrade(&["--yes"]).exits(0);
     upgraded
         .says("all 5 criteria are met")
-        .says("sidecars: 1 on 1.29.2")
+        .says("sidecars: 1 on 1.30.4")
         .says("1 sidecar runs an older version");
     upgrade(&["--yes"]).exits(0).says("nothing to do");
     // Down again, now that it runs.
@@ -66,7 +67,7 @@ fn an_upgrade_goes_one_minor_version_up_and_says_what_sidecars_still_run() {
             "upgrade",
             "--yes",
             "--profile=evaluation",
-            "--istio-version=1.29.2",
+            "--istio-version=1.30.4",
             "--istioctl",
             &old,
         ])
@@ -77,10 +78,10 @@ fn an_upgrade_goes_one_minor_version_up_and_says_what_sidecars_still_run() {
 #[test]
 fn what_an_autoscaler_and_others_own_stays_theirs() {
     let cluster = Cluster::small();
-    let old = istioctl(Some("1.29.2")).unwrap().display().to_string();
+    let old = istioctl(Some("1.30.4")).unwrap().display().to_string();
     let install = [
         "--profile=production",
-        "--istio-version=1.29.2",
+        "--istio-version=1.30.4",
         "--istioctl",
         &old,
         "--skip-verify",
@@ -97,7 +98,7 @@ fn what_an_autoscaler_and_others_own_stays_theirs() {
     // And an administrator with a wish of his own.
     let deployment = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "istiod", "namespace": "istio-system" },
-        "spec": { "template": { "spec": { "containers": [{ "name": "discovery", "image": "somebody/pilot:1.29.2" }] } } },
+        "spec": { "template": { "spec": { "containers": [{ "name": "discovery", "image": "somebody/pilot:1.30.4" }] } } },
     });
     let force = [
         "apply",
@@ -125,7 +126,7 @@ fn what_an_autoscaler_and_others_own_stays_theirs() {
     ]);
     assert_eq!(gateway["spec"]["replicas"], 4, "{}", gateway["spec"]);
     let image = &gateway["spec"]["template"]["spec"]["containers"][0]["image"];
-    assert!(image.as_str().unwrap().contains(":1.30.2"), "{image}");
+    assert!(image.as_str().unwrap().contains(":1.31.1"), "{image}");
 }
 
 fn a_workload(cluster: &Cluster) {
@@ -144,7 +145,7 @@ fn a_workload(cluster: &Cluster) {
         .as_array_mut()
         .unwrap();
     containers.push(json!({
-        "name": "istio-proxy", "image": "example.com/proxyv2:1.29.2-distroless", "args": ["proxy", "sidecar"],
+        "name": "istio-proxy", "image": "example.com/proxyv2:1.30.4-distroless", "args": ["proxy", "sidecar"],
     }));
     cluster.apply(&workload.to_string());
     cluster.kubectl(&[

@@ -133,7 +133,7 @@ fn one_screen(status: &Ran) {
         "kubectl kyma-istio",
         "istio-system/istiod",
         "istio-system/istio-ingressgateway",
-        "1 on 1.30.2",
+        "1 on 1.31.1",
         "1/1 ready",
     ] {
         assert!(status.stdout.contains(told), "`{told}` in: {status}");

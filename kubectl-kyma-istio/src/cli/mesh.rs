@@ -119,7 +119,7 @@ With a profile no cluster is asked, unless a flag names one; then the provider c
 Exit codes: 0 rendered, 2 invalid input.";
 const VERIFY: &str = "Examples:
   kubectl kyma-istio verify
-  kubectl kyma-istio verify --version 1.30.2 -o junit > verify.xml
+  kubectl kyma-istio verify --version 1.31.1 -o junit > verify.xml
 
 Nothing is written: what needs a try is asked by dry runs.
 

@@ -14,6 +14,8 @@ pub fn run(form: Form) -> Report {
     let version = Version {
         version: env!("CARGO_PKG_VERSION"),
         policy_api: policy::API_VERSION,
+        #[cfg(feature = "mesh")]
+        istio: istio(),
         filter,
     };
     Report::new(form, Body::Version(version))
@@ -24,4 +26,17 @@ fn sha256_hex(bytes: &[u8]) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+#[cfg(feature = "mesh")]
+fn istio() -> crate::report::IstioVersions {
+    use mesh::versions::{Minor, versions};
+
+    let known = &versions().istio;
+    let text = |minors: &[Minor]| minors.iter().map(Minor::to_string).collect();
+    crate::report::IstioVersions {
+        default: known.default.to_string(),
+        supported: text(&known.supported),
+        rendered: text(&known.rendered),
+    }
 }

@@ -17,6 +17,8 @@ pub use serving::{Listening, Served};
 pub use simulation::{Judged, Simulation};
 pub use tests::{Tested, Tests};
 pub use validation::{Problem, Validated, Validation};
+#[cfg(feature = "mesh")]
+pub use version::IstioVersions;
 pub use version::{FilterVersion, Version};
 
 use serde::Serialize;

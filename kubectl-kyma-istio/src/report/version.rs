@@ -10,8 +10,23 @@ use crate::printer::Text;
 pub struct Version {
     pub version: &'static str,
     pub policy_api: &'static str,
+    #[cfg(feature = "mesh")]
+    pub istio: IstioVersions,
     /// The embedded filter; none when the plugin was built without.
     pub filter: Option<FilterVersion>,
+}
+
+/// What this plugin does with which Istio.
+#[cfg(feature = "mesh")]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IstioVersions {
+    /// What is installed unless another version is asked for.
+    pub default: String,
+    /// Minors that `install` and `upgrade` bring.
+    pub supported: Vec<String>,
+    /// Minors that `render`, `diff`, `verify` and `check` know.
+    pub rendered: Vec<String>,
 }
 
 /// The embedded filter.
@@ -25,6 +40,13 @@ impl Version {
     pub fn human(&self, text: &mut Text) {
         text.line(format_args!("plugin      {}", self.version));
         text.line(format_args!("policy API  {}", self.policy_api));
+        #[cfg(feature = "mesh")]
+        text.line(format_args!(
+            "Istio       {} (installs {}; renders and judges {})",
+            self.istio.default,
+            self.istio.supported.join(", "),
+            self.istio.rendered.join(", ")
+        ));
         match &self.filter {
             Some(filter) => text.line(format_args!(
                 "filter      sha256:{} ({} bytes)",

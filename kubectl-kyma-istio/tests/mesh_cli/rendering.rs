@@ -19,7 +19,25 @@ fn the_operator_and_its_origins_need_no_istioctl() {
     assert_eq!(operator.code, exit::DONE, "{}", operator.stderr);
     let operator: serde_json::Value = serde_json::from_str(&operator.stdout).unwrap();
     assert_eq!(operator["kind"], "IstioOperator");
-    assert_eq!(operator["spec"]["tag"], "1.30.2-distroless");
+    assert_eq!(operator["spec"]["tag"], "1.31.1-distroless");
+    // The neighbours of what is installed are rendered, too; further away nothing is known.
+    for (version, code) in [
+        ("1.29.3", exit::DONE),
+        ("1.32.0", exit::DONE),
+        ("1.28.9", exit::INVALID),
+        ("1.33.0", exit::INVALID),
+    ] {
+        let asked = ["render", "--profile", "production", "--operator"];
+        let answer = plugin(&[&asked[..], &["--istio-version", version]].concat()).run();
+        let tag = format!("tag: {version}-distroless");
+        assert_eq!(answer.code, code, "{}", answer.stderr);
+        assert_eq!(
+            answer.stdout.contains(&tag),
+            code == exit::DONE,
+            "{}",
+            answer.stdout
+        );
+    }
     let explained = plugin(&[
         "render",
         "--profile",
@@ -79,7 +97,7 @@ fn without_istioctl_it_says_how_to_get_one() {
     let answer = plugin(&["render", "--profile", "evaluation"]).run();
     assert_eq!((answer.code, answer.stdout.as_str()), (exit::INVALID, ""));
     for expected in [
-        "found no istioctl 1.30.2",
+        "found no istioctl 1.31.1",
         "--istioctl FILE",
         "$ISTIOCTL",
         "--istioctl-sha256",
@@ -100,7 +118,7 @@ fn an_istioctl_of_another_version_is_not_used() {
     let named = plugin(&[&arguments[..], &["--istioctl", stub.to_str().unwrap()]].concat()).run();
     assert_eq!((named.code, named.stdout.as_str()), (exit::INVALID, ""));
     assert!(
-        named.stderr.contains("is istioctl 1.28.4, expected 1.30.2"),
+        named.stderr.contains("is istioctl 1.28.4, expected 1.31.1"),
         "{}",
         named.stderr
     );
@@ -109,7 +127,7 @@ fn an_istioctl_of_another_version_is_not_used() {
     let passed = plugin(&arguments).env("PATH", folder.path()).run();
     assert_eq!(passed.code, exit::INVALID);
     assert!(
-        passed.stderr.contains("found no istioctl 1.30.2") && passed.stderr.contains("1.28.4"),
+        passed.stderr.contains("found no istioctl 1.31.1") && passed.stderr.contains("1.28.4"),
         "{}",
         passed.stderr
     );
@@ -118,7 +136,7 @@ fn an_istioctl_of_another_version_is_not_used() {
 #[test]
 fn an_istioctl_that_prints_no_manifests_is_told() {
     let folder = folder(&[]);
-    let stub = says_version(folder.path(), "1.30.2");
+    let stub = says_version(folder.path(), "1.31.1");
     // What it prints is its version; `-o json` reads it.
     let answer = plugin(&[
         "render",
@@ -180,7 +198,7 @@ fn a_download_that_is_not_what_it_should_be_is_refused() {
     assert!(answer.stderr.contains("SHA-256"), "{}", answer.stderr);
     let asked = server.join().unwrap();
     assert!(
-        asked.starts_with("GET /mirror/1.30.2/istioctl-1.30.2-"),
+        asked.starts_with("GET /mirror/1.31.1/istioctl-1.31.1-"),
         "{asked}"
     );
 }

@@ -12,6 +12,7 @@ use crate::observed::{
     Component, KYMA_SYSTEM, Observed, Version, is_injector, is_ready, owner, service_name,
 };
 use crate::plan;
+use crate::versions::versions as known;
 
 pub(super) fn check(observed: &Observed, list: &mut List<'_>) {
     let planes = observed.control_planes();
@@ -28,6 +29,7 @@ pub(super) fn check(observed: &Observed, list: &mut List<'_>) {
     readiness(Code::Gateways, &observed.gateways(), observed, list);
     readiness(Code::NodeAgents, &observed.node_agents(), observed, list);
     versions(observed, list);
+    supported(&planes, list);
     balancers(observed, list);
     custom_resources(observed, list);
 }
@@ -175,6 +177,37 @@ fn versions(observed: &Observed, list: &mut List<'_>) {
             Code::Versions,
             format!("several versions: {}", lines.join("; ")),
             "run the installation again; it continues",
+        ),
+    }
+}
+
+fn supported(planes: &[Component], list: &mut List<'_>) {
+    let istio = &known().istio;
+    let Some(runs) = planes
+        .iter()
+        .flat_map(Component::versions)
+        .filter_map(Result::ok)
+        .max()
+    else {
+        return;
+    };
+    let minor = runs.line();
+    let hint = match istio.supported.first() {
+        Some(first) if minor < *first => format!(
+            "upgrade one minor version at a time; `kubectl kyma-istio upgrade --istio-version {}` is the first that this release does",
+            istio.release_of(*first)
+        ),
+        _ => format!("use a release of the plugin that supports {minor}"),
+    };
+    match istio.unsupported(minor) {
+        None => list.ok(
+            Code::SupportedIstio,
+            format!("Istio {minor} is supported by this release of the plugin"),
+        ),
+        Some(why) => list.warning(
+            Code::SupportedIstio,
+            format!("Istio {runs} runs: {why}"),
+            hint,
         ),
     }
 }

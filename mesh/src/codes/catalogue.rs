@@ -127,6 +127,11 @@ catalogue! {
         "No istiod was found, so there is nothing to upgrade or to patch."
         "Istio is not installed, or its Deployment has no container `discovery`."
         "Use `kubectl kyma-istio install`.";
+    UnsupportedVersion "KI-G016" []
+        "the wanted Istio version is not supported"
+        "This release of the plugin installs two minor versions of Istio and upgrades to them. Their neighbours are only rendered, compared, verified and checked."
+        "`--istio-version` or `--tag` with an older or a newer minor version."
+        "Use a supported version, `kubectl kyma-istio version` lists them, or a release of the plugin that supports the one you want.";
 
     KubernetesVersion "KI-P001" []
         "Kubernetes is new enough"
@@ -209,6 +214,11 @@ catalogue! {
         "Every node runs a ready istio-cni pod; without it, injected pods don't start there."
         "A wrong CNI directory for this provider, image pull, or lack of resources."
         "Look at `kubectl -n istio-system describe pods -l k8s-app=istio-cni-node`, and at the provider in `render --explain`.";
+    SupportedIstio "KI-I008" []
+        "this release of the plugin supports the Istio that runs"
+        "The minor version that istiod runs, against those that this release installs and upgrades. Its neighbours are judged all the same."
+        "The cluster was not upgraded for a while, or a newer plugin or another tool upgraded it."
+        "Upgrade Istio where it is older; use a newer release of the plugin where it is newer.";
 
     ProxyVersions "KI-X001" [SidecarVersion]
         "sidecars have the control plane's version"

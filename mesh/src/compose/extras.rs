@@ -1,11 +1,11 @@
-//! What Kyma asks of a cluster besides what istioctl renders: mTLS, namespaces, priority, the PROXY protocol, NetworkPolicies.
+//! What Kyma asks of a cluster besides what istioctl renders: mTLS, namespaces, priority, roles, the PROXY protocol, NetworkPolicies.
 
 use serde_json::{Value, json};
 
 use crate::observed::{SETTINGS, SETTINGS_PROFILE, SETTINGS_RESOURCE};
 
 use super::{
-    ISTIO_SYSTEM, Injection, Inputs, MANAGED_BY, PRIORITY_CLASS, Profile, network_policies,
+    ISTIO_SYSTEM, Injection, Inputs, MANAGED_BY, PRIORITY_CLASS, Profile, network_policies, roles,
     settings,
 };
 
@@ -21,6 +21,7 @@ pub fn extras(inputs: &Inputs) -> Vec<Value> {
         priority_class(),
         mtls(),
     ];
+    objects.extend(roles::all());
     if inputs.provider.speaks_proxy_protocol() {
         objects.push(proxy_protocol());
     }

@@ -7,6 +7,7 @@ mod extras;
 mod network_policies;
 mod profile;
 mod provider;
+mod roles;
 mod settings;
 mod tree;
 

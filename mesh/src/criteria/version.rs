@@ -3,6 +3,7 @@
 use super::{Criterion, Facts, Form, Required};
 use crate::codes::Code;
 use crate::observed::{Component, Observed, Version};
+use crate::versions::versions;
 
 pub(super) fn judge(observed: &Observed, form: Form, required: &Required) -> Criterion {
     let mut facts = Facts::default();
@@ -21,8 +22,17 @@ pub(super) fn judge(observed: &Observed, form: Form, required: &Required) -> Cri
         }
     }
     let version = &required.version;
-    facts.judged(Code::Version, "version", form, || {
-        format!("kubectl kyma-istio upgrade --istio-version {version}")
+    let istio = &versions().istio;
+    let unsupported = istio.unsupported(version.line());
+    // Legacy forms are of releases that nobody expects to be installed.
+    if form == Form::Modern
+        && let Some(why) = &unsupported
+    {
+        facts.note(format!("Istio {version} was asked for: {why}"));
+    }
+    facts.judged(Code::Version, "version", form, || match unsupported {
+        None => format!("kubectl kyma-istio upgrade --istio-version {version}"),
+        Some(_) => format!("`--version` names the version that is meant; a release of the plugin that supports {version} brings it"),
     })
 }
 

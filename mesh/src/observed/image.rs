@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::versions::Minor;
+
 /// An Istio version. Flavours of its images (`-distroless`, `-debug`, a FIPS build's number) are no part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Version {
@@ -75,6 +77,17 @@ impl Version {
             patch,
             pre,
         })
+    }
+}
+
+impl Version {
+    /// Its release line.
+    #[must_use]
+    pub fn line(&self) -> Minor {
+        Minor {
+            major: self.major,
+            minor: self.minor,
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod version;
 
+pub use version::unsupported;
+
 use super::{Answers, Gate, Wanted, marks};
 use crate::codes::Code;
 use crate::criteria;

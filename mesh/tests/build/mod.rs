@@ -170,6 +170,24 @@ pub fn destination_rule(namespace: &str, name: &str, spec: Value) -> Object {
     }))
 }
 
+/// Every image of a healthy mesh in another version.
+pub fn in_version(observed: &mut Observed, version: &str) {
+    let specs = observed
+        .deployments
+        .iter_mut()
+        .filter_map(|one| one.spec.as_mut()?.template.spec.as_mut());
+    let pods = observed.pods.iter_mut().filter_map(|pod| pod.spec.as_mut());
+    for spec in specs.chain(pods) {
+        let containers = spec
+            .containers
+            .iter_mut()
+            .chain(spec.init_containers.iter_mut().flatten());
+        for image in containers.filter_map(|container| container.image.as_mut()) {
+            *image = image.replace("1.30.2", version);
+        }
+    }
+}
+
 /// A healthy mesh of Istio 1.30.2 that fulfils every criterion: istiod, an ingress gateway, one meshed workload.
 pub fn healthy() -> Observed {
     let pilot = "docker.example/istio/pilot:1.30.2-distroless";

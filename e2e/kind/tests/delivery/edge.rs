@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use delivery::Digest;
 use e2e_kind::{
-    App, Gateway, Ran, Registry, Sidecar, Space, facts, kubectl, plugin, until, variable,
+    App, Gateway, Ran, Registry, Sidecar, Space, facts, kubectl, plugin, until, variable, verify,
 };
 use serde_json::{Value, json};
 
@@ -171,7 +171,7 @@ impl<'s> Edge<'s> {
     /// `verify` says no to this policy, too; with what it says. Other scenarios break their own meanwhile.
     #[track_caller]
     pub fn is_not_verified(&self) -> String {
-        let ran = plugin(&["verify", "--output=json"]).exits(1);
+        let ran = verify(&["--output=json"]).exits(1);
         let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran}"));
         let mut criteria = answer["criteria"].as_array().into_iter().flatten();
         let enforcement = criteria

@@ -105,9 +105,9 @@ fn uids(namespace: &str, app: &str) -> Vec<Value> {
 
 /// The API server hears of changed webhooks a moment later, and pods come and go.
 #[track_caller]
-fn met(arguments: &[&str]) {
+fn met(version: &str) {
     until("all criteria to be met", || {
-        match plugin(&[&["verify"], arguments].concat()) {
+        match plugin(&["verify", "--version", version]) {
             ran if ran.code == 0 => Ok(()),
             ran => Err(ran),
         }

@@ -28,7 +28,7 @@ pub fn patched_undone_and_patched_again() {
         let line = format!("deleted Deployment istio-system/{name}");
         assert!(patched.stderr.contains(&line), "`{line}` in {patched}");
     }
-    met(&version);
+    met(older);
     is_patched();
     let _ = plugin(&["patch", "--undo", "--yes"]).exits(0);
     let after = state();
@@ -40,7 +40,7 @@ pub fn patched_undone_and_patched_again() {
     assert!(different.is_empty(), "{different:#?}");
 
     let _ = plugin(&patch).exits(0);
-    met(&version);
+    met(older);
     is_patched();
 }
 

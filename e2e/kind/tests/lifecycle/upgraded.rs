@@ -55,7 +55,7 @@ pub fn under_load(space: &Space) {
     assert!(upgraded.stdout.contains(&left), "`{left}` in {upgraded}");
     assert_eq!(tags(space.name(), "app=app"), facts.older_tag);
     gateway.answers();
-    met(&[]);
+    met(facts.version());
     // And not down again.
     let istioctl = variable("KYMA_E2E_OLDER_ISTIOCTL");
     let down = to(&[&facts.older_tag, "--istioctl", &istioctl]).exits(5);

@@ -1,6 +1,6 @@
 //! The Job `istio-kyma-patch`, as `patch --job` prints it: the plugin's image judges from inside the cluster.
 
-use e2e_kind::{Registry, Sidecar, Space, install, kubectl, plugin, until, variable};
+use e2e_kind::{Registry, Sidecar, Space, facts, install, kubectl, plugin, until, variable};
 use serde_json::json;
 
 const MESH_WIDE: &str = "peerauthentication/default";
@@ -98,7 +98,16 @@ struct Job {
 impl Job {
     fn printed() -> Self {
         let image = variable("KYMA_E2E_IMAGE");
-        let print = ["patch", "--job", "--verify-only", "--image", &image];
+        let version = facts().version();
+        let print = [
+            "patch",
+            "--job",
+            "--verify-only",
+            "--istio-version",
+            version,
+            "--image",
+            &image,
+        ];
         let manifests = plugin(&print).exits(0).stdout;
         Self { manifests }
     }

@@ -1,12 +1,12 @@
 //! The other profile.
 
-use e2e_kind::{install, kubectl, plugin, until};
+use e2e_kind::{install, kubectl, until, verify};
 
 #[test]
 fn the_production_profile_installs_and_verifies_and_the_evaluation_profile_comes_back() {
     let restored = Restored;
     let _ = install(&["--profile", "production", "--yes"]).exits(0);
-    let _ = plugin(&["verify"]).exits(0);
+    let _ = verify(&[]).exits(0);
     // The mission's table.
     for (deployment, replicas) in [("istiod", 2), ("istio-ingressgateway", 3)] {
         until("the replicas of the production profile", || {
@@ -22,7 +22,7 @@ fn the_production_profile_installs_and_verifies_and_the_evaluation_profile_comes
         });
     }
     drop(restored);
-    let _ = plugin(&["verify"]).exits(0);
+    let _ = verify(&[]).exits(0);
 }
 
 /// Whatever happens, the evaluation profile is back.

@@ -1,6 +1,6 @@
 //! What `install` left, and what STRICT mutual TLS does to real connections.
 
-use e2e_kind::{Sidecar, Space, install, plugin, until};
+use e2e_kind::{Sidecar, Space, install, until, verify};
 
 #[test]
 fn installing_the_evaluation_profile_again_has_nothing_to_do() {
@@ -10,7 +10,7 @@ fn installing_the_evaluation_profile_again_has_nothing_to_do() {
 
 #[test]
 fn verify_meets_all_criteria() {
-    let ran = plugin(&["verify", "--output=json"]).exits(0);
+    let ran = verify(&["--output=json"]).exits(0);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
     let criteria = report["criteria"].as_array().expect("criteria");
     let met = criteria.iter().filter(|one| one["met"] == true);

@@ -12,7 +12,7 @@ pub struct Upgrade {
 
 pub const AFTER_HELP: &str = "Examples:
   kubectl kyma-istio upgrade --dry-run
-  kubectl kyma-istio upgrade --istio-version 1.30.2
+  kubectl kyma-istio upgrade --istio-version 1.31.1
   kubectl kyma-istio upgrade -f istio.yaml --yes
 
 Give the same inputs as to `install`: what is not given becomes the default again; the dry run shows it. One minor version at a time, and never down.

@@ -5,8 +5,9 @@ use std::io::BufRead;
 use mesh::plan::{Answers, Plan, Skip, install};
 
 use super::given::{self, Given};
+use super::prepare::{self, Purpose};
 use super::rehearse::{self, rehearse};
-use super::{external_diff, prepare, runtime};
+use super::{external_diff, runtime};
 use crate::cli::{self, Form};
 use crate::error::Error;
 use crate::printer::Printer;
@@ -31,12 +32,20 @@ async fn differences(
     if !given.wishes().install {
         return Ok(nothing(connection.context));
     }
-    let prepared = prepare::prepare(&connection, &arguments.inputs, given, printer).await?;
+    let prepared = prepare::prepare(
+        &connection,
+        &arguments.inputs,
+        given,
+        Purpose::Show,
+        printer,
+    )
+    .await?;
     let observed = &prepared.observed;
     // What STRICT takes is told as warnings; nothing is done here that needs a yes.
     let answers = Answers {
         take_ownership: arguments.consent.take_ownership,
         accept_strict: true,
+        only_shows: true,
     };
     let plan = install(observed, &prepared.wanted, &answers).map_err(Error::from)?;
     let conflicts = rehearse::conflicts(arguments.consent.force_conflicts);

@@ -10,7 +10,7 @@ use mesh::input::set::Set;
 use mesh::input::{IstioCr, yaml};
 use mesh::object::Object;
 use mesh::problem::Problem;
-use mesh::versions::{Version, versions};
+use mesh::versions::{Minor, Version, versions};
 use serde_json::{Value, json};
 
 use super::input;
@@ -194,18 +194,22 @@ fn version(flags: &cli::Inputs) -> Result<Version, Error> {
     let of_tag = || flags.tag.as_deref().and_then(|tag| tag.parse().ok());
     let told: Option<Version> = flags.istio_version.or_else(of_tag);
     let version = told.unwrap_or(istio.default);
-    if istio.supports(version) {
+    if istio.renders(version.minor()) {
         return Ok(version);
     }
-    let supported: Vec<String> = istio.supported.iter().map(ToString::to_string).collect();
+    let list = |minors: &[Minor], word: &str| {
+        let minors: Vec<String> = minors.iter().map(Minor::to_string).collect();
+        minors.join(word)
+    };
     Err(Error::input_hint(
         format!(
             "found Istio {version}, expected one of {}",
-            supported.join(", ")
+            list(&istio.rendered, ", ")
         ),
         format!(
-            "this plugin installs {} unless told otherwise",
-            istio.default
+            "this plugin installs {} unless told otherwise, and supports {}",
+            istio.default,
+            list(&istio.supported, " and ")
         ),
     ))
 }

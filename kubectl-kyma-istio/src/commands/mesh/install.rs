@@ -10,7 +10,7 @@ use mesh::plan::{Answers, Plan, Skip};
 
 use super::given::{self, Given};
 use super::operation::{self, Operation};
-use super::prepare::{self, Prepared};
+use super::prepare::{self, Prepared, Purpose};
 use super::rehearse::{self, rehearse};
 use super::runtime;
 use super::verify::{of_release, settled};
@@ -32,8 +32,14 @@ pub fn run(
         let connection = runtime::writer(&arguments.connection, arguments.dry_run).await?;
         match given.wishes().install {
             true => {
-                let prepared =
-                    prepare::prepare(&connection, &arguments.inputs, &given, printer).await?;
+                let prepared = prepare::prepare(
+                    &connection,
+                    &arguments.inputs,
+                    &given,
+                    Purpose::Install,
+                    printer,
+                )
+                .await?;
                 let work = Work {
                     connection: &connection,
                     arguments,
@@ -80,6 +86,7 @@ impl Work<'_> {
             take_ownership: arguments.consent.take_ownership,
             // A rehearsal shows what STRICT takes; it takes nothing.
             accept_strict: arguments.consent.accept_strict || arguments.dry_run,
+            only_shows: false,
         };
         let operation = operation(arguments, verb);
         let plan = ask::plan(prepared, answers, &operation, stdin, printer)?;

@@ -5,7 +5,7 @@ use cluster::observe::observe;
 use mesh::compose;
 use mesh::object::{ManifestError, Object, read_manifests};
 use mesh::observed::{Observed, Version};
-use mesh::plan::{Wanted, readable};
+use mesh::plan::{Wanted, readable, unsupported};
 
 use super::given::Given;
 use super::told::told;
@@ -20,11 +20,21 @@ pub struct Prepared {
     pub wanted: Wanted,
 }
 
+/// What a command prepares for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Something is to be installed: the version must be a supported one.
+    Install,
+    /// Differences are shown: every version that can be rendered will do.
+    Show,
+}
+
 /// Prepares.
 pub async fn prepare(
     connection: &Connection,
     flags: &cli::Inputs,
     given: &Given,
+    purpose: Purpose,
     printer: &mut Printer<'_>,
 ) -> Result<Prepared, Error> {
     let (observed, found) = tokio::join!(
@@ -39,6 +49,13 @@ pub async fn prepare(
     let decided = decide::decide(flags, given, Some(&observed))?;
     // Kyma's operator renders for itself.
     let is_managed = observed.kyma_manager.is_some();
+    // Before anything is rendered: istioctl of that version may have to be fetched.
+    if let Some(gate) = unsupported(&observed, &given.version.to_string()).filter(|_| !is_managed) {
+        match purpose {
+            Purpose::Install => return Err(Error::Gates(vec![gate])),
+            Purpose::Show => printer.story(&gate.what),
+        }
+    }
     if is_managed {
         for flag in flags.rendering() {
             printer.story(&format!(

@@ -40,6 +40,7 @@ async fn uninstall(
     let answers = Answers {
         take_ownership: arguments.take_ownership,
         accept_strict: false,
+        only_shows: false,
     };
     let found = plan::uninstall(&observed, &contents, &answers, arguments.delete_blockers)
         .map_err(Error::from)?;

@@ -8,7 +8,8 @@ use mesh::status::summary;
 
 use super::given;
 use super::install::Work;
-use super::{prepare, runtime};
+use super::prepare::{self, Purpose};
+use super::runtime;
 use crate::cli::Upgrade;
 use crate::error::Error;
 use crate::printer::Printer;
@@ -28,12 +29,20 @@ pub fn run(
         let answers = Answers {
             take_ownership: arguments.consent.take_ownership,
             accept_strict: arguments.consent.accept_strict,
+            only_shows: false,
         };
         let gates = upgradable(&before, &given.version.to_string(), answers);
         if !gates.is_empty() {
             return Err(Error::from(gates));
         }
-        let prepared = prepare::prepare(&connection, &arguments.inputs, &given, printer).await?;
+        let prepared = prepare::prepare(
+            &connection,
+            &arguments.inputs,
+            &given,
+            Purpose::Install,
+            printer,
+        )
+        .await?;
         let work = Work {
             connection: &connection,
             arguments,

@@ -8,36 +8,34 @@ use crate::codes::Code;
 use crate::observed::{Component, Observed, Version};
 use crate::versions::{Minor, versions};
 
-/// No downgrade, no other major version, one minor version at a time. What runs counts before what was recorded.
+/// No downgrade, no other major version, a supported minor version, one minor version at a time. What runs counts before
+/// what was recorded.
 pub(super) fn step(
     observed: &Observed,
     wanted: &str,
     planes: &[Component],
     answers: Answers,
 ) -> Option<Gate> {
-    let runs = planes
-        .iter()
-        .flat_map(Component::versions)
-        .filter_map(Result::ok)
-        .max();
-    let recorded = custom_resource(observed).and_then(marks::recorded_version);
-    let target = Version::parse(wanted);
-    let (current, target) = match (runs.or(recorded), target) {
-        (Some(current), Some(target)) => (current, target),
-        (None, Some(_)) if planes.is_empty() || answers.take_ownership => return None,
-        (current, _) => {
-            let what = match current {
-                Some(_) => format!("`{wanted}` is no Istio version, expected one like 1.30.2"),
-                None => "Istio is installed, but neither an image tag nor the custom resource says which version".to_owned(),
-            };
-            return Some(gate(
-                Code::UnknownVersion,
-                what,
-                "set images by tag, or go on with `--take-ownership`",
-            ));
-        }
+    let Some(target) = Version::parse(wanted) else {
+        let example = versions().istio.default;
+        return Some(gate(
+            Code::UnknownVersion,
+            format!("`{wanted}` is no Istio version, expected one like {example}"),
+            &format!("begin the tag with the version: `{example}-{wanted}`"),
+        ));
     };
-    let steps = u64::from(target.minor).saturating_sub(u64::from(current.minor));
+    let current = runs(planes).or(recorded(observed));
+    let Some(current) = current else {
+        if planes.is_empty() || answers.take_ownership {
+            return not_supported(None, &target, answers);
+        }
+        let what = "Istio is installed, but neither an image tag nor the custom resource says which version";
+        return Some(gate(
+            Code::UnknownVersion,
+            what.to_owned(),
+            "set images by tag, or go on with `--take-ownership`",
+        ));
+    };
     let refuse = |code, what: &str, hint: &str| {
         Some(gate(
             code,
@@ -59,6 +57,12 @@ pub(super) fn step(
             "use the version that runs, or a newer one",
         );
     }
+    // Before the jump: the way to a version that is not installed anyhow helps nobody.
+    let unsupported = not_supported(Some(&current), &target, answers);
+    if unsupported.is_some() {
+        return unsupported;
+    }
+    let steps = u64::from(target.minor).saturating_sub(u64::from(current.minor));
     if steps > 1 {
         let next = next_step(&current);
         return refuse(
@@ -70,24 +74,69 @@ pub(super) fn step(
     None
 }
 
-/// One minor version up, by this plugin if it knows that one.
+/// The gate of a version that is rendered but not installed; None where it is supported. It can be told before anything is
+/// rendered: an istioctl of that version may not be at hand.
+#[must_use]
+pub fn unsupported(observed: &Observed, wanted: &str) -> Option<Gate> {
+    let current = runs(&observed.control_planes()).or(recorded(observed));
+    not_supported(
+        current.as_ref(),
+        &Version::parse(wanted)?,
+        Answers::default(),
+    )
+}
+
+fn runs(planes: &[Component]) -> Option<Version> {
+    let versions = planes.iter().flat_map(Component::versions);
+    versions.filter_map(Result::ok).max()
+}
+
+fn recorded(observed: &Observed) -> Option<Version> {
+    custom_resource(observed).and_then(marks::recorded_version)
+}
+
+fn not_supported(current: Option<&Version>, target: &Version, answers: Answers) -> Option<Gate> {
+    let istio = &versions().istio;
+    let minor = target.line();
+    let why = istio.unsupported(minor).filter(|_| !answers.only_shows)?;
+    // The supported version that is nearest, unless it is older than what runs or too far from it.
+    let nearest = match istio.supported.first() {
+        Some(first) if minor < *first => first,
+        _ => istio.supported.last()?,
+    };
+    let release = istio.release_of(*nearest);
+    let reaches = current.is_none_or(|current| {
+        Version::parse(&release).is_some_and(|release| {
+            release >= *current && release.minor.saturating_sub(current.minor) <= 1
+        })
+    });
+    let way = match reaches {
+        true => format!("use `--istio-version {release}`, or"),
+        false => "use".to_owned(),
+    };
+    Some(gate(
+        Code::UnsupportedVersion,
+        format!("Istio {target} is wanted: {why}"),
+        &format!(
+            "{way} a release of the plugin that supports {minor}; `render`, `diff`, `verify` and `check` know it"
+        ),
+    ))
+}
+
+/// One minor version up, by this plugin if it installs that one.
 fn next_step(current: &Version) -> String {
     let istio = &versions().istio;
     let next = Minor {
         major: current.major,
         minor: current.minor + 1,
     };
-    let Minor { major, minor } = next;
-    match istio.supported.contains(&next) {
-        true if istio.default.minor() == next => format!(
-            "`upgrade --istio-version {}` first, then `sync`, then go on",
-            istio.default
-        ),
+    match istio.supports(next) {
         true => format!(
-            "`upgrade --istio-version {major}.{minor}.PATCH` first, then `sync`, then go on"
+            "`upgrade --istio-version {}` first, then `sync`, then go on",
+            istio.release_of(next)
         ),
         false => format!(
-            "go to {major}.{minor} first, with a release of this plugin that knows it, then `sync`, then go on"
+            "go to {next} first, with a release of this plugin that supports it, then `sync`, then go on"
         ),
     }
 }
