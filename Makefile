@@ -130,6 +130,7 @@ install: wasm ## Install the plugin to PREFIX/bin (~/.local/bin)
 	install -d $(PREFIX)/bin
 	install $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma_istio
 	ln -sf kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma-istio
+	$(PREFIX)/bin/kubectl-kyma_istio completion install --dir $(PREFIX)/bin
 	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "kubectl finds the plugin once $(PREFIX)/bin is in PATH" ;; esac
 
 .PHONY: ci

@@ -1,5 +1,6 @@
 //! The command line as clap sees it. It holds values and no behaviour.
 
+mod completion;
 mod connection;
 mod delivery;
 mod filter;
@@ -17,8 +18,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use completion::{Completion, InstallCompletion};
 pub use connection::Connection;
-pub use delivery::{Inspect, Push, Registry};
+pub use delivery::{Inspect, Push, Registry, Save};
 pub use filter::{Compare, Deploy, FilterStatus, Logs, Operate, Remove, Replace, Rolls};
 pub use inputs::{Inputs, Istioctl};
 pub use patch::Patch;
@@ -76,6 +78,9 @@ pub enum Command {
     /// Trusted proxies: who is believed about the client's address.
     #[command(subcommand)]
     Xff(Xff),
+    /// Completion for shells, and for kubectl.
+    #[command(subcommand, after_help = completion::AFTER_HELP)]
+    Completion(Completion),
     /// Print the versions of the plugin and of the filter in it.
     #[command(after_help = "Example:\n  kubectl kyma-istio version -o json")]
     Version {
@@ -166,6 +171,9 @@ Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 invalid input, or the address can'
     /// Push the filter as an image that istio-agent takes.
     #[command(after_help = delivery::PUSH)]
     Push(Push),
+    /// Write the filter's image to a folder, for the tools that copy to registries.
+    #[command(after_help = delivery::SAVE)]
+    Save(Save),
     /// Show what istio-agent makes of an image or a module, or why nothing.
     #[command(after_help = delivery::INSPECT)]
     Inspect(Inspect),

@@ -60,6 +60,15 @@ impl<'a> Printer<'a> {
         Ok(self.write(report)?)
     }
 
+    /// Writes text for another program; its exit code.
+    pub fn raw(&mut self, text: &str) -> u8 {
+        let written = self.stdout.write_all(text.as_bytes());
+        match written.and_then(|()| self.stdout.flush()) {
+            Ok(()) => exit::DONE,
+            Err(error) => self.error(&error.into()),
+        }
+    }
+
     /// Writes one line of a long answer.
     pub fn json_line(&mut self, value: &impl Serialize) -> Result<(), Error> {
         serde_json::to_writer(&mut *self.stdout, value).map_err(io::Error::from)?;
@@ -159,6 +168,7 @@ impl<'a> Printer<'a> {
             (ReportForm::Yaml, Body::Rendered(rendered)) => {
                 self.stdout.write_all(rendered.yaml()?.as_bytes())?;
             }
+            (_, Body::Script(script)) => self.stdout.write_all(script.as_bytes())?,
             (ReportForm::Json, body) => {
                 serde_json::to_writer_pretty(&mut *self.stdout, body)?;
                 self.stdout.write_all(b"\n")?;
@@ -193,6 +203,7 @@ fn human(body: &Body, text: &mut Text) {
         Body::Status(status) => status.human(text),
         Body::Checked(checked) => checked.human(text),
         Body::Codes(codes) => codes.human(text),
+        Body::CompletionInstalled(installed) => installed.human(text),
         Body::Origins(origins) => origins.human(text),
         Body::Deployed(deployed) => deployed.human(text),
         Body::Removed(removed) => removed.human(text),
@@ -203,6 +214,7 @@ fn human(body: &Body, text: &mut Text) {
         Body::Probed(probed) => probed.human(text),
         Body::ExplainedChain(explained) => explained.human(text),
         Body::Comparison(comparison) => comparison.human(text),
+        Body::Saved(saved) => saved.human(text),
         Body::Pushed(pushed) => pushed.human(text),
         Body::Inspected(inspection) => inspected(inspection, text),
         Body::Diff(diff) => diff.human(text),
@@ -210,7 +222,11 @@ fn human(body: &Body, text: &mut Text) {
         Body::Patch(patch) => patch.human(text),
         Body::Upgraded(upgraded) => upgraded.human(text),
         Body::Uninstalled(uninstalled) => uninstalled.human(text),
-        Body::Schema(_) | Body::Batch(_) | Body::Served(_) | Body::Rendered(_) => {}
+        Body::Schema(_)
+        | Body::Script(_)
+        | Body::Batch(_)
+        | Body::Served(_)
+        | Body::Rendered(_) => {}
     }
 }
 

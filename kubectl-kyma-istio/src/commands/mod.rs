@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod completion;
 mod decide;
 mod diff;
 mod explain;
@@ -57,9 +58,11 @@ pub fn run(
         Command::Status(arguments) => status::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Completion(arguments) => completion::run(&arguments),
         Command::Version { output } => Ok(version::run(output.form)),
         Command::Filter(Filter::Validate(arguments)) => validate::run(&arguments, stdin),
         Command::Filter(Filter::Push(arguments)) => filter::push::run(&arguments),
+        Command::Filter(Filter::Save(arguments)) => filter::save::run(&arguments),
         Command::Filter(Filter::Inspect(arguments)) => filter::inspect::run(&arguments),
         Command::Filter(Filter::Deploy(arguments)) => {
             filter::deploy::run(&arguments, stdin, printer)

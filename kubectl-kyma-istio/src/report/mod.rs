@@ -3,6 +3,7 @@
 mod batch;
 mod chain;
 mod check;
+mod completion;
 mod diff;
 mod explain;
 mod filter_compare;
@@ -28,11 +29,12 @@ mod xff_probe;
 
 pub use batch::Batch;
 pub use check::Checked;
+pub use completion::CompletionInstalled;
 pub use diff::{Diff, ObjectDiff, Verb};
 pub use explain::{Codes, markdown};
 pub use filter_compare::Comparison;
 pub use filter_deploy::{Deployed, Removed};
-pub use filter_image::{Pushed, inspected};
+pub use filter_image::{Pushed, Saved, inspected};
 pub use filter_logs::Logged;
 pub use filter_status::{Mode, Policies, PolicyStatus, ProxyStatus};
 pub use install::Installed;
@@ -93,9 +95,13 @@ pub enum Body {
     Verified(Verified),
     Status(Box<Screen>),
     Checked(Checked),
+    CompletionInstalled(CompletionInstalled),
+    /// Text for another program, as it is.
+    Script(String),
     Codes(Codes),
     Diff(Diff),
     Pushed(Pushed),
+    Saved(Saved),
     Comparison(Comparison),
     TrustedProxies(TrustedProxies),
     HopsSet(HopsSet),

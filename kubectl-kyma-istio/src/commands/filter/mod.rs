@@ -11,6 +11,7 @@ pub mod remove;
 mod replacement;
 pub mod rollback;
 mod rollout;
+pub mod save;
 pub mod status;
 
 use delivery::{Credentials, Environment, Reference};
