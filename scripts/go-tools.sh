@@ -89,7 +89,7 @@ folder() { # component[@version]
 }
 
 if [[ "${1-}" == --older ]]; then
-    echo 1.29.2
+    sed -n 's/^older = "\(.*\)"$/\1/p' "$root/versions.toml"
     exit 0
 fi
 if [[ "${1-}" == --list ]]; then

@@ -131,7 +131,8 @@ impl Blob {
         &self.bytes
     }
 
-    fn descriptor(&self) -> serde_json::Value {
+    /// What names the bytes in a manifest or an index.
+    pub(crate) fn descriptor(&self) -> serde_json::Value {
         json!({"mediaType": self.media_type, "digest": self.digest, "size": self.bytes.len()})
     }
 }

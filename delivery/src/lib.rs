@@ -9,6 +9,7 @@
 mod credentials;
 mod digest;
 mod error;
+mod folder;
 mod image;
 mod inspect;
 mod layout;

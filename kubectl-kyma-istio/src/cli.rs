@@ -1,5 +1,6 @@
 //! The command line as clap sees it. It holds values and no behaviour.
 
+mod completion;
 #[cfg(feature = "mesh")]
 mod mesh;
 #[cfg(all(test, feature = "mesh"))]
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use completion::{Completion, InstallCompletion};
 #[cfg(feature = "mesh")]
 pub use mesh::*;
 
@@ -31,6 +33,9 @@ pub enum Command {
     /// Header policies and the Envoy filter that enforces them.
     #[command(subcommand)]
     Filter(Filter),
+    /// Completion for shells, and for kubectl.
+    #[command(subcommand, after_help = completion::AFTER_HELP)]
+    Completion(Completion),
     /// Print the versions of the plugin and of the filter in it.
     #[command(after_help = "Example:\n  kubectl kyma-istio version -o json")]
     Version {

@@ -13,6 +13,7 @@
 
 mod cli;
 mod commands;
+mod completion;
 mod error;
 mod module;
 mod printer;
@@ -26,6 +27,7 @@ use std::io::{BufRead, Write};
 
 use clap::Parser as _;
 
+pub use completion::by_environment;
 pub use error::exit;
 pub use reasons::{Words, words};
 pub use settings::Settings;
@@ -50,6 +52,10 @@ pub fn run_with<A: Into<OsString> + Clone>(
 ) -> u8 {
     let mut printer = printer::Printer::new(settings, stdout, stderr);
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    if let Some(words) = completion::asked(&args) {
+        let folder = std::env::current_dir().ok();
+        return printer.raw(&completion::answer(words, folder.as_deref()));
+    }
     let cli = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => return printer.usage(&error, &redact::token_flags(&args)),

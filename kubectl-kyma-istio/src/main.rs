@@ -3,9 +3,13 @@
 use std::io::{self, BufReader, BufWriter, Write as _};
 use std::process::ExitCode;
 
-use kubectl_kyma_istio::{Settings, run_with};
+use kubectl_kyma_istio::{Settings, by_environment, exit, run_with};
 
 fn main() -> ExitCode {
+    // A completion script asks through the environment.
+    if by_environment() {
+        return ExitCode::from(exit::DONE);
+    }
     let settings = Settings::of_terminal();
     let mut stdin = BufReader::new(io::stdin());
     let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());

@@ -62,6 +62,15 @@ impl<'a> Printer<'a> {
         Ok(self.write(report)?)
     }
 
+    /// Writes text for another program; its exit code.
+    pub fn raw(&mut self, text: &str) -> u8 {
+        let written = self.stdout.write_all(text.as_bytes());
+        match written.and_then(|()| self.stdout.flush()) {
+            Ok(()) => exit::DONE,
+            Err(error) => self.error(&error.into()),
+        }
+    }
+
     /// Writes one line of a long answer.
     pub fn json_line(&mut self, value: &impl Serialize) -> Result<(), Error> {
         serde_json::to_writer(&mut *self.stdout, value).map_err(io::Error::from)?;
@@ -162,6 +171,7 @@ impl<'a> Printer<'a> {
             (ReportForm::Yaml, Body::Mesh(MeshBody::Rendered(rendered))) => {
                 self.stdout.write_all(rendered.yaml()?.as_bytes())?;
             }
+            (_, Body::Script(script)) => self.stdout.write_all(script.as_bytes())?,
             (ReportForm::Json, body) => {
                 serde_json::to_writer_pretty(&mut *self.stdout, body)?;
                 self.stdout.write_all(b"\n")?;
@@ -192,7 +202,8 @@ fn human(body: &Body, text: &mut Text) {
         Body::Tests(tests) => tests.human(text),
         Body::Version(version) => version.human(text),
         Body::Listening(listening) => listening.human(text),
-        Body::Schema(_) | Body::Batch(_) | Body::Served(_) => {}
+        Body::CompletionInstalled(installed) => installed.human(text),
+        Body::Schema(_) | Body::Script(_) | Body::Batch(_) | Body::Served(_) => {}
         #[cfg(feature = "mesh")]
         Body::Mesh(body) => body.human(text),
     }

@@ -89,6 +89,7 @@ fn help_of_each_verb_has_an_example() {
         &["filter", "simulate"],
         &["filter", "test"],
         &["filter", "serve"],
+        &["completion", "install"],
         &["version"],
     ] {
         let answer = plugin("", &[verb, &["--help"]].concat(), "");

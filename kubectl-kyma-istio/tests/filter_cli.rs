@@ -166,8 +166,8 @@ fn flags_that_would_do_nothing_are_no_flags() {
 #[test]
 fn help_of_each_verb_has_an_example_and_its_exit_codes() {
     for verb in [
-        "push", "inspect", "deploy", "status", "list", "rollback", "remove", "logs", "compare",
-        "promote",
+        "push", "save", "inspect", "deploy", "status", "list", "rollback", "remove", "logs",
+        "compare", "promote",
     ] {
         let help = plugin(&["filter", verb, "--help"]).run();
         assert_eq!(help.code, exit::DONE, "{verb}");

@@ -15,7 +15,7 @@ use clap::Subcommand;
 use super::{Output, TestForm};
 
 pub use connection::Connection;
-pub use delivery::{Inspect, Push, Registry};
+pub use delivery::{Inspect, Push, Registry, Save};
 pub use filter::{Compare, Deploy, FilterStatus, Logs, Operate, Remove, Replace, Rolls};
 pub use inputs::{Inputs, Istioctl};
 pub use patch::Patch;
@@ -68,6 +68,9 @@ pub enum FilterCommand {
     /// Push the filter as an image that istio-agent takes.
     #[command(after_help = delivery::PUSH)]
     Push(Push),
+    /// Write the filter's image to a folder, for the tools that copy to registries.
+    #[command(after_help = delivery::SAVE)]
+    Save(Save),
     /// Show what istio-agent makes of an image or a module, or why nothing.
     #[command(after_help = delivery::INSPECT)]
     Inspect(Inspect),

@@ -1,5 +1,6 @@
 //! One file a verb. A command returns a report; it writes nothing but through the printer.
 
+mod completion;
 mod input;
 #[cfg(feature = "mesh")]
 mod mesh;
@@ -30,6 +31,7 @@ pub fn run(
         Command::Mesh(command) => mesh::run(command, stdin, printer),
         #[cfg(feature = "mesh")]
         Command::Filter(Filter::Mesh(command)) => mesh::filter::run(command, stdin, printer),
+        Command::Completion(arguments) => completion::run(&arguments),
         Command::Version { output } => Ok(version::run(output.form)),
         Command::Filter(Filter::Validate(arguments)) => validate::run(&arguments, stdin),
         Command::Filter(Filter::Schema) => Ok(schema::run()),

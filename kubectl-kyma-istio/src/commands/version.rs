@@ -13,6 +13,7 @@ pub fn run(form: Form) -> Report {
     });
     let version = Version {
         version: env!("CARGO_PKG_VERSION"),
+        commit: option_env!("KYMA_ISTIO_COMMIT"),
         policy_api: policy::API_VERSION,
         #[cfg(feature = "mesh")]
         istio: istio(),

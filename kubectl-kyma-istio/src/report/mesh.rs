@@ -24,7 +24,7 @@ pub use diff::{Diff, ObjectDiff, Verb};
 pub use explain::{Codes, markdown};
 pub use filter_compare::Comparison;
 pub use filter_deploy::{Deployed, Removed};
-pub use filter_image::{Pushed, inspected};
+pub use filter_image::{Pushed, Saved, inspected};
 pub use filter_logs::Logged;
 pub use filter_status::{Mode, Policies, PolicyStatus, ProxyStatus};
 pub use install::Installed;
@@ -58,6 +58,7 @@ pub enum MeshBody {
     Codes(Codes),
     Diff(Diff),
     Pushed(Pushed),
+    Saved(Saved),
     Comparison(Comparison),
     TrustedProxies(TrustedProxies),
     HopsSet(HopsSet),
@@ -106,6 +107,7 @@ impl MeshBody {
             Self::Checked(checked) => checked.human(text),
             Self::Codes(codes) => codes.human(text),
             Self::Diff(diff) => diff.human(text),
+            Self::Saved(saved) => saved.human(text),
             Self::Pushed(pushed) => pushed.human(text),
             Self::Comparison(comparison) => comparison.human(text),
             Self::TrustedProxies(shown) => shown.human(text),

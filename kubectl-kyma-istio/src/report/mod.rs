@@ -2,6 +2,7 @@
 
 mod batch;
 mod chain;
+mod completion;
 #[cfg(feature = "mesh")]
 mod mesh;
 mod serving;
@@ -11,6 +12,7 @@ mod validation;
 mod version;
 
 pub use batch::Batch;
+pub use completion::CompletionInstalled;
 #[cfg(feature = "mesh")]
 pub use mesh::*;
 pub use serving::{Listening, Served};
@@ -56,6 +58,9 @@ pub enum Body {
     Served(Served),
     Tests(Tests),
     Version(Version),
+    CompletionInstalled(CompletionInstalled),
+    /// Text for another program, as it is.
+    Script(String),
     #[cfg(feature = "mesh")]
     Mesh(MeshBody),
 }

@@ -9,6 +9,8 @@ use crate::printer::Text;
 #[serde(rename_all = "camelCase")]
 pub struct Version {
     pub version: &'static str,
+    /// The commit that a release was built from; none in a build of one's own.
+    pub commit: Option<&'static str>,
     pub policy_api: &'static str,
     #[cfg(feature = "mesh")]
     pub istio: IstioVersions,
@@ -39,6 +41,9 @@ pub struct FilterVersion {
 impl Version {
     pub fn human(&self, text: &mut Text) {
         text.line(format_args!("plugin      {}", self.version));
+        if let Some(commit) = self.commit {
+            text.line(format_args!("commit      {commit}"));
+        }
         text.line(format_args!("policy API  {}", self.policy_api));
         #[cfg(feature = "mesh")]
         text.line(format_args!(

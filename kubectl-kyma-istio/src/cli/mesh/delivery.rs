@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use delivery::Reference;
 
 use super::Output;
@@ -16,6 +16,12 @@ pub const PUSH: &str = "Examples:
 The same module gives the same digest. Credentials: $REGISTRY_AUTH_FILE; else Docker's and Podman's files and helpers.
 
 Exit codes: 0 pushed, 2 invalid reference or module, 3 the registry is unreachable or says no, 4 timed out, 5 what is there isn't what was pushed.";
+pub const SAVE: &str = "Example:
+  kubectl kyma-istio filter save header-policy/
+
+The folder is an OCI image layout. Its manifest has the digest that `filter push` gives.
+
+Exit codes: 0 written; 2 invalid module, or the folder can't be written to or isn't empty.";
 pub const INSPECT: &str = "Examples:
   kubectl kyma-istio filter inspect registry.example.com/team/header-policy:1.0
   kubectl kyma-istio filter inspect ./filter.wasm -o json
@@ -41,6 +47,27 @@ pub struct Push {
     pub revision: Option<String>,
     #[command(flatten)]
     pub registry: Registry,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct Save {
+    /// Where to: a new or an empty folder.
+    #[arg(value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
+    /// A module instead of the embedded one.
+    #[arg(value_name = "FILE.wasm")]
+    pub file: Option<PathBuf>,
+    /// How the module is laid out; istio-agent takes both.
+    #[arg(long, value_enum, default_value_t = Layout::Compat)]
+    pub layout: Layout,
+    /// Where the source of the module is; becomes an annotation, and so part of the digest.
+    #[arg(long, value_name = "URL")]
+    pub source: Option<String>,
+    /// The commit of the source; becomes an annotation, and so part of the digest.
+    #[arg(long, value_name = "COMMIT")]
+    pub revision: Option<String>,
     #[command(flatten)]
     pub output: Output,
 }

@@ -1,6 +1,8 @@
-//! What `filter push` and `filter inspect` answer.
+//! What `filter push`, `filter save` and `filter inspect` answer.
 
-use delivery::{Inspection, Layout, Module};
+use std::path::PathBuf;
+
+use delivery::{Digest, Inspection, Layout, Module};
 use serde::Serialize;
 
 use super::count;
@@ -43,6 +45,28 @@ impl Pushed {
             "next: kubectl kyma-istio filter deploy -f policy.yaml --image {}",
             pushed.reference
         ));
+    }
+}
+
+/// What is in the folder now.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Saved {
+    pub folder: PathBuf,
+    pub digest: Digest,
+    pub layout: Layout,
+    /// SHA-256 of the wasm file.
+    pub module: String,
+}
+
+impl Saved {
+    pub fn human(&self, text: &mut Text) {
+        text.line(format_args!("{}", self.folder.display()));
+        text.line(format_args!(
+            "digest    {} ({:?} layout)",
+            self.digest, self.layout
+        ));
+        text.line(format_args!("module    sha256:{}", self.module));
     }
 }
 

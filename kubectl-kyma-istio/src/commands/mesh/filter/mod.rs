@@ -11,6 +11,7 @@ pub mod remove;
 mod replacement;
 pub mod rollback;
 mod rollout;
+pub mod save;
 pub mod status;
 
 use std::io::BufRead;
@@ -30,6 +31,7 @@ pub fn run(
 ) -> Result<Report, Error> {
     match command {
         FilterCommand::Push(arguments) => push::run(&arguments),
+        FilterCommand::Save(arguments) => save::run(&arguments),
         FilterCommand::Inspect(arguments) => inspect::run(&arguments),
         FilterCommand::Deploy(arguments) => deploy::run(&arguments, stdin, printer),
         FilterCommand::Status(arguments) => status::run(&arguments, status::Detail::Proxies),
