@@ -78,7 +78,14 @@ impl Policy {
             .iter()
             .chain(&spec.replies.reason_header)
             .map(config::HeaderName::as_str);
-        let strip = Strip::new(own.chain(tokens.iter().flat_map(Tokens::emitted)));
+        let strip = Strip::new(
+            own.chain(tokens.iter().flat_map(Tokens::emitted)).chain(
+                tokens
+                    .iter()
+                    .flat_map(Tokens::overrides)
+                    .map(|name| -> &str { name }),
+            ),
+        );
         Some(Self {
             position: spec.position,
             judge_outbound: spec.judge_outbound,
