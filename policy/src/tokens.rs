@@ -75,17 +75,11 @@ impl Tokens {
         };
         let rules = wire
             .rules
-            .iter()
-            .map(|rule| {
-                CompiledRule::new(
-                    rule,
-                    terms(
-                        rule.access,
-                        &rule.providers,
-                        rule.claims.clone(),
-                        rule.shadow,
-                    ),
-                )
+            .into_iter()
+            .map(|mut rule| {
+                let claims = std::mem::take(&mut rule.claims);
+                let terms = terms(rule.access, &rule.providers, claims, rule.shadow);
+                CompiledRule::new(rule, terms)
             })
             .collect();
         Ok(Self {
@@ -118,7 +112,7 @@ impl Tokens {
     }
 
     /// Headers that would replace what rules looked at, see [`Rules::overrides`].
-    pub fn overrides(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub fn overrides(&self) -> &'static [&'static str] {
         self.rules.overrides()
     }
 

@@ -69,7 +69,7 @@ fn is_address(host: &[u8]) -> bool {
 }
 
 /// A host that a rule names, in lower case.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum HostPattern {
     /// This host.
     Exact(String),

@@ -7,7 +7,7 @@ use super::{CompiledRule, RequestKey};
 use crate::sorted::sorted;
 
 /// Rules by what they look at.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct RuleIndex {
     /// Key and place of a rule, sorted.
     filed: Vec<(u64, usize)>,
@@ -193,7 +193,7 @@ mod tests {
             claims: Vec::new(),
             shadow: false,
         };
-        CompiledRule::new(&rule, terms)
+        CompiledRule::new(rule, terms)
     }
 
     fn key<'r>(method: &'r str, host: &'r str, path: &'r str) -> RequestKey<'r> {

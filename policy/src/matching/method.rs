@@ -21,7 +21,7 @@ impl<'r> Method<'r> {
 }
 
 /// A method that a rule names.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct MethodPattern(String);
 
 impl MethodPattern {

@@ -46,16 +46,15 @@ struct Looks {
     path: bool,
 }
 
-/// Headers by which some frameworks replace the method after the proxy judged it: Rails, Symfony, Express' method-override and ASP.NET Core read the first, Microsoft's
-/// and Google's APIs the others.
-const METHOD_OVERRIDES: [&str; 3] = [
+/// Headers by which some frameworks replace the method, then those for the path, after the proxy judged them. Rails, Symfony, Express' method-override and ASP.NET Core
+/// read the first; Microsoft's and Google's APIs the next two; Symfony reads the last two and IIS' URL Rewrite writes them.
+const OVERRIDES: [&str; 5] = [
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
 ];
-
-/// Headers by which some frameworks replace the path: Symfony and Zend read them, IIS' URL Rewrite writes them.
-const PATH_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
 /// A request as rules see it. A part is `None` where no rule looks at it.
 #[derive(Debug)]
@@ -120,15 +119,13 @@ impl Rules {
     }
 
     /// Headers that would tell the next hop another method or path than the one that was judged. They are removed from every judged request.
-    pub fn overrides(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let methods = METHOD_OVERRIDES.into_iter().filter({
-            let looks = self.looks.method;
-            move |_| looks
-        });
-        let paths = PATH_OVERRIDES.into_iter().filter({
-            let looks = self.looks.path;
-            move |_| looks
-        });
-        methods.chain(paths)
+    pub fn overrides(&self) -> &'static [&'static str] {
+        let (methods, paths) = OVERRIDES.split_at(3);
+        match (self.looks.method, self.looks.path) {
+            (true, true) => &OVERRIDES,
+            (true, false) => methods,
+            (false, true) => paths,
+            (false, false) => &[],
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::{HostPattern, MethodPattern, PathPattern, RequestKey};
 use crate::config::{Access, ClaimTest, Rule};
 
 /// A rule, compiled: names became bits.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct CompiledRule {
     pub name: Option<String>,
     hosts: Vec<HostPattern>,
@@ -14,7 +14,7 @@ pub(crate) struct CompiledRule {
 }
 
 /// What a rule asks for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Terms {
     pub access: Access,
     /// A bit for each provider whose tokens count.
@@ -26,12 +26,12 @@ pub(crate) struct Terms {
 }
 
 impl CompiledRule {
-    pub fn new(rule: &Rule, terms: Terms) -> Self {
+    pub fn new(rule: Rule, terms: Terms) -> Self {
         Self {
-            name: rule.name.clone(),
-            hosts: rule.hosts.clone(),
-            paths: rule.paths.clone(),
-            methods: rule.methods.clone(),
+            name: rule.name,
+            hosts: rule.hosts,
+            paths: rule.paths,
+            methods: rule.methods,
             terms,
         }
     }
