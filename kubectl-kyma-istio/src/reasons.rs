@@ -75,8 +75,18 @@ const TABLE: &[(&str, &str, &str)] = &[
         "write `position: Gateway` or `position: SidecarInbound` into the policy",
     ),
     (
+        "MethodAmbiguous",
+        "A rule looks at methods, and the method is not in upper case: some servers take it for the one that is.",
+        "methods are case-sensitive (RFC 9110 section 9.1): the client must send `GET`, not `get`",
+    ),
+    (
+        "HostAmbiguous",
+        "A rule looks at hosts, and the request's host is no name or IPv6 address in brackets with or without a port in digits.",
+        "Envoy cuts off whatever stands behind the last colon, so an odd port would walk around a rule; a request without a host has none to compare",
+    ),
+    (
         "PathAmbiguous",
-        "A rule looks at paths, and servers disagree what this path means (encoded slash, dot segment, double slash).",
+        "A rule looks at paths, and servers disagree what this path means (encoded slash, dot segment, double slash, `;`, an escape of an escape).",
         "normalise paths in front, or set `ambiguousPath: Allow` where every server behind reads them alike",
     ),
     (

@@ -112,7 +112,7 @@ pub enum RuleRef {
     Rule(usize),
     /// `spec.jwt.otherwise`.
     Otherwise,
-    /// A CORS preflight, which no rule judges.
+    /// A CORS preflight that a rule, or `otherwise`, would have asked for a token.
     Preflight,
 }
 

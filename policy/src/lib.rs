@@ -49,14 +49,12 @@ mod explain;
 mod fingerprint;
 mod forwarded;
 mod jwt;
+mod matching;
 mod net;
-mod path;
 mod policy;
 mod read;
 mod reason;
 mod request;
-mod rule_index;
-mod rules;
 #[cfg(feature = "scenario")]
 mod scenario;
 #[cfg(feature = "schema")]

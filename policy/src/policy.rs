@@ -78,7 +78,12 @@ impl Policy {
             .iter()
             .chain(&spec.replies.reason_header)
             .map(config::HeaderName::as_str);
-        let strip = Strip::new(own.chain(tokens.iter().flat_map(Tokens::emitted)));
+        let mut stripped: Vec<&str> = own.collect();
+        if let Some(tokens) = &tokens {
+            stripped.extend(tokens.emitted());
+            stripped.extend(tokens.overrides());
+        }
+        let strip = Strip::new(stripped);
         Some(Self {
             position: spec.position,
             judge_outbound: spec.judge_outbound,

@@ -53,6 +53,10 @@ reasons! {
     ClientUnknown = 403,
     /// Where the proxy stands could not be told.
     PositionUnknown = 403,
+    /// The method could be read in two ways.
+    MethodAmbiguous = 400,
+    /// The host could be read in two ways, or there is none.
+    HostAmbiguous = 400,
     /// The path could be read in two ways.
     PathAmbiguous = 400,
     /// A rule lets nobody in.
@@ -143,6 +147,8 @@ impl Reason {
             | R::ClientDenied
             | R::ClientUnknown
             | R::PositionUnknown
+            | R::MethodAmbiguous
+            | R::HostAmbiguous
             | R::PathAmbiguous
             | R::RuleDenied
             | R::RequestUnreadable => Challenge::None,

@@ -61,7 +61,7 @@ impl HeaderValue {
             Self::Text(text) => text.clone().into_bytes(),
             Self::Bytes { hex } => {
                 let pairs = hex.as_bytes().chunks(2).map(|pair| match pair {
-                    [high, low] => crate::path::unhex(*high, *low),
+                    [high, low] => crate::bytes::unhex(*high, *low),
                     _ => None,
                 });
                 pairs.collect::<Option<_>>().unwrap_or_default()

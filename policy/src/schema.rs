@@ -325,7 +325,7 @@ struct Jwt {
     /// What happens to a path that could be read in two ways, where a rule has `paths`.
     #[schemars(extend("default" = "Reject"))]
     ambiguous_path: Option<AmbiguousPath>,
-    /// What happens to a CORS preflight.
+    /// What happens to a CORS preflight where a token is asked for.
     #[schemars(extend("default" = "Pass"))]
     preflight: Option<Preflight>,
 }
@@ -340,7 +340,7 @@ enum AmbiguousPath {
 
 #[derive(JsonSchema)]
 enum Preflight {
-    /// It passes the token rules.
+    /// It needs no token; a denial and what is ambiguous hold for it too.
     Pass,
     /// It is judged as any request.
     Judge,
@@ -510,13 +510,13 @@ enum Claim {
 struct Rule {
     /// A name of its own; stands in traces.
     name: Option<Name>,
-    /// Hosts, without case and port.
+    /// Hosts, without case and port. A host in another form than `name[:digits]` or `[IPv6][:digits]` is refused.
     #[schemars(length(min = 1))]
     hosts: Option<Vec<Host>>,
-    /// Paths, without query.
+    /// Paths, without query, with every escape decoded; a slash at the end makes no other path.
     #[schemars(length(min = 1))]
     paths: Option<Vec<PathPattern>>,
-    /// Methods, in upper case.
+    /// Methods, in upper case; `GET` means `HEAD` too. A method in another case is refused.
     #[schemars(length(min = 1))]
     methods: Option<Vec<Method>>,
     /// What is asked for.

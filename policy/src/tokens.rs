@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::config::{self, Access, AmbiguousPath, Location, Preflight, Provider, TokenAfter};
+use crate::config::{self, Access, Location, Preflight, Provider, TokenAfter};
 use crate::decision::{Draft, RuleRef};
 use crate::error::ConfigError;
 use crate::jwt::{Located, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
-use crate::path::Path;
+use crate::matching::{CompiledRule, Rules, Terms, holds};
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::rule_index::RuleIndex;
-use crate::rules::{CompiledRule, Target, Terms, holds};
 
 #[derive(Debug)]
 pub(crate) struct Tokens {
@@ -19,10 +17,8 @@ pub(crate) struct Tokens {
     locations: Vec<Location>,
     /// For each provider a bit for each of its places.
     places: Vec<u64>,
-    rules: Vec<CompiledRule>,
-    index: RuleIndex,
+    rules: Rules,
     otherwise: Terms,
-    refuse_ambiguous: bool,
     pass_preflight: bool,
     longest_token: usize,
 }
@@ -79,23 +75,15 @@ impl Tokens {
         };
         let rules = wire
             .rules
-            .iter()
-            .map(|rule| {
-                CompiledRule::new(
-                    rule,
-                    terms(
-                        rule.access,
-                        &rule.providers,
-                        rule.claims.clone(),
-                        rule.shadow,
-                    ),
-                )
+            .into_iter()
+            .map(|mut rule| {
+                let claims = std::mem::take(&mut rule.claims);
+                let terms = terms(rule.access, &rule.providers, claims, rule.shadow);
+                CompiledRule::new(rule, terms)
             })
-            .collect::<Vec<_>>();
+            .collect();
         Ok(Self {
             otherwise: terms(wire.otherwise, &[], Vec::new(), false),
-            refuse_ambiguous: wire.ambiguous_path == AmbiguousPath::Reject
-                && rules.iter().any(CompiledRule::looks_at_paths),
             pass_preflight: wire.preflight == Preflight::Pass,
             longest_token: wire
                 .providers
@@ -103,8 +91,7 @@ impl Tokens {
                 .map(|provider| provider.max_token_bytes as usize)
                 .max()
                 .unwrap_or(0),
-            index: RuleIndex::new(&rules),
-            rules,
+            rules: Rules::new(rules, wire.ambiguous_path),
             places,
             locations,
             providers: wire.providers,
@@ -124,9 +111,14 @@ impl Tokens {
         })
     }
 
+    /// Headers that would replace what rules looked at, see [`Rules::overrides`].
+    pub fn overrides(&self) -> &'static [&'static str] {
+        self.rules.overrides()
+    }
+
     pub fn rule_name(&self, rule: RuleRef) -> Option<&str> {
         match rule {
-            RuleRef::Rule(index) => self.rules.get(index)?.name.as_deref(),
+            RuleRef::Rule(index) => self.rules.name(index),
             RuleRef::Otherwise => Some("otherwise"),
             RuleRef::Preflight => Some("preflight"),
         }
@@ -154,21 +146,15 @@ impl Tokens {
         verify: &dyn Verify,
         draft: &mut Draft,
     ) -> Result<Option<Reason>, Reason> {
-        if self.pass_preflight && is_preflight(request) {
+        let (rule, terms) = match self.rules.find(request)? {
+            Some((place, rule)) => (RuleRef::Rule(place), &rule.terms),
+            None => (RuleRef::Otherwise, &self.otherwise),
+        };
+        let asks = matches!(terms.access, Access::Require | Access::Optional);
+        if asks && self.pass_preflight && is_preflight(request) {
             draft.trace.rule = Some(RuleRef::Preflight);
             return Ok(None);
         }
-        if self.refuse_ambiguous && Path::of(request.first(":path").unwrap_or_default()).ambiguous()
-        {
-            return Err(Reason::PathAmbiguous);
-        }
-        let target = Target::of(request);
-        let first = self.index.first(&self.rules, &target);
-        let matching = first.and_then(|place| Some((place, self.rules.get(place)?)));
-        let (rule, terms) = matching
-            .map_or((RuleRef::Otherwise, &self.otherwise), |(place, rule)| {
-                (RuleRef::Rule(place), &rule.terms)
-            });
         draft.trace.rule = Some(rule);
         match self.satisfy(terms, request, known, verify, draft) {
             Err(reason) if terms.shadow => Ok(Some(reason)),
@@ -271,7 +257,8 @@ impl Tokens {
     }
 }
 
-/// A CORS preflight carries no credentials (Fetch standard, "CORS protocol and credentials"), so it can only be let through to whoever answers it.
+/// A CORS preflight carries no credentials (Fetch standard, "CORS protocol and credentials"), so no token can be asked of it. Anybody can make one: it passes nothing
+/// else.
 fn is_preflight(request: &Request<'_>) -> bool {
     let some = |name: &str| request.first(name).is_some_and(|value| !value.is_empty());
     request.first(":method") == Some(b"OPTIONS")

@@ -149,12 +149,12 @@ fn a_path_parameter_walks_around_no_rule() {
 /// "Default as in Istio": Envoy's jwt_authn takes an OPTIONS for a preflight only where both headers have a value.
 #[test]
 fn empty_headers_make_no_preflight() {
-    let policy = jwt(provider(json!({})), json!([]), "Deny");
+    let policy = jwt(provider(json!({})), json!([]), "Require");
     let call = Call::get("/")
         .with(":method", "OPTIONS")
         .with("origin", "")
         .with("access-control-request-method", "");
-    assert_eq!(call.judge(&policy).reason(), Some(Reason::RuleDenied));
+    assert_eq!(call.judge(&policy).reason(), Some(Reason::MissingToken));
 }
 
 /// What the policy writes it must own in both spellings: a CGI-like program merges `x_forwarded_for` with the header that was rewritten.

@@ -5,13 +5,14 @@ use serde_json::Number;
 use super::jwt::{named, names};
 use crate::config::{Access, Claim};
 use crate::jwt::Json;
+use crate::matching::{HostPattern, MethodPattern, PathPattern};
 use crate::read::{Fields, LARGEST_INTEGER, Node, Read};
 
 pub(crate) struct Rule {
     pub name: Option<String>,
-    pub hosts: Vec<String>,
-    pub paths: Vec<String>,
-    pub methods: Vec<String>,
+    pub hosts: Vec<HostPattern>,
+    pub paths: Vec<PathPattern>,
+    pub methods: Vec<MethodPattern>,
     pub access: Access,
     /// Names; empty: every provider.
     pub providers: Vec<String>,
@@ -45,21 +46,9 @@ impl Read for Rule {
                 "another name: this one means that no rule matched",
             );
         }
-        let hosts = fields
-            .filled::<Host>("hosts")
-            .into_iter()
-            .map(|host| host.0)
-            .collect();
-        let paths = fields
-            .filled::<PathPattern>("paths")
-            .into_iter()
-            .map(|path| path.0)
-            .collect();
-        let methods = fields
-            .filled::<Method>("methods")
-            .into_iter()
-            .map(|method| method.0)
-            .collect();
+        let hosts = fields.filled("hosts");
+        let paths = fields.filled("paths");
+        let methods = fields.filled("methods");
         let access = fields.required("access");
         let providers = names(fields.filled("providers"));
         let claims: Vec<ClaimTest> = fields.optional("claims").unwrap_or_default();
@@ -92,30 +81,10 @@ impl Read for Rule {
     }
 }
 
-/// A host in lower case, or `*.` and a domain.
-struct Host(String);
-
-impl Read for Host {
+impl Read for HostPattern {
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        let label = |label: &str| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-        };
-        let good = |text: &str| match text
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => text
-                .strip_prefix("*.")
-                .unwrap_or(text)
-                .split('.')
-                .all(label),
-        };
-        match node.text().filter(|text| good(text)) {
-            Some(text) => Some(Self(text.to_ascii_lowercase())),
+        match node.text().as_deref().and_then(Self::parse) {
+            Some(pattern) => Some(pattern),
             None => node.refuse(
                 "a host name without a port, `*.` and a domain, or an IPv6 address in brackets",
             ),
@@ -123,39 +92,22 @@ impl Read for Host {
     }
 }
 
-struct PathPattern(String);
-
 impl Read for PathPattern {
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        let good = |text: &str| {
-            let fixed = text.strip_suffix("/*").unwrap_or(text);
-            let plain =
-                !fixed.contains(['*', '?', '#']) && fixed.bytes().all(|b| b.is_ascii_graphic());
-            text == "*"
-                || (text.starts_with('/')
-                    && plain
-                    && !crate::path::Path::of(text.as_bytes()).ambiguous())
-        };
-        match node.text().filter(|text| good(text)) {
-            Some(text) => Some(Self(text)),
+        match node.text().as_deref().and_then(Self::parse) {
+            Some(pattern) => Some(pattern),
             None => node.refuse_with(
                 "`/exact`, `/tree/*` or `*`",
-                "a path starts with `/`, has no query, parameters, dot segments or double slashes, and escapes what is no printable ASCII",
+                "a path starts with `/`, has no query, parameters, dot segments, double slashes or escapes of escapes, and escapes what is no printable ASCII",
             ),
         }
     }
 }
 
-struct Method(String);
-
-impl Read for Method {
+impl Read for MethodPattern {
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        let upper = |b: u8| b.is_ascii_uppercase() || b == b'-';
-        match node
-            .text()
-            .filter(|text| !text.is_empty() && text.bytes().all(upper))
-        {
-            Some(text) => Some(Self(text)),
+        match node.text().as_deref().and_then(Self::parse) {
+            Some(pattern) => Some(pattern),
             None => node.refuse("a method in upper case, as in `GET`"),
         }
     }

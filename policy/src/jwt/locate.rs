@@ -5,10 +5,9 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::find;
+use crate::bytes::{find, unhex};
 use crate::config::Location;
 use crate::decision::Edit;
-use crate::path::unhex;
 use crate::request::Request;
 
 /// What was found in the places looked at. `places` has a bit for each place with the token.

@@ -3,18 +3,21 @@
 //! Each rule is filed under hashes of what a request must have to match it: one of its paths, or one of its hosts. A request looks up its own path, the folders
 //! above it, its host and the domains above that, and asks only the rules it finds there. A hash never decides: the rule itself says whether it matches.
 
-use crate::rules::{CompiledRule, Target};
+use super::{CompiledRule, RequestKey};
 use crate::sorted::sorted;
 
 /// Rules by what they look at.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct RuleIndex {
     /// Key and place of a rule, sorted.
     filed: Vec<(u64, usize)>,
     /// The rules that any path and host could match, in their order.
     unfiled: Vec<usize>,
-    paths: bool,
-    hosts: bool,
+    /// The most bytes of a path that a key is made of; `None`: no rule is filed under a path. A longer path is walked no further, so its length and its many slashes
+    /// cost nothing.
+    longest_path: Option<usize>,
+    /// As `longest_path`, of hosts.
+    longest_host: Option<usize>,
 }
 
 /// What a key stands for; hashed with it.
@@ -61,40 +64,40 @@ impl RuleIndex {
                 .chain(&by_host)
                 .flatten()
                 .flatten()
-                .copied()
+                .map(|(key, _)| *key)
                 .collect(),
         );
         // A path that a thousand hosts share tells less than the host does.
-        let crowd = |keys: &Option<Vec<u64>>| {
+        let crowd = |keys: &Option<Vec<(u64, usize)>>| {
             let crowds = keys
                 .iter()
                 .flatten()
-                .map(|key| equal(&all, |other| other.cmp(key)).len());
+                .map(|(key, _)| equal(&all, |other| other.cmp(key)).len());
             crowds.max().unwrap_or(usize::MAX)
         };
         let mut index = Self::default();
         for (place, (paths, hosts)) in by_path.into_iter().zip(by_host).enumerate() {
-            let chosen = if crowd(&paths) <= crowd(&hosts) {
-                (paths, true)
+            let (keys, longest) = if crowd(&paths) <= crowd(&hosts) {
+                (paths, &mut index.longest_path)
             } else {
-                (hosts, false)
+                (hosts, &mut index.longest_host)
             };
-            match chosen {
-                (Some(keys), path) => {
-                    index.paths |= path;
-                    index.hosts |= !path;
-                    index.filed.extend(keys.into_iter().map(|key| (key, place)));
-                }
-                (None, _) => index.unfiled.push(place),
-            }
+            let Some(keys) = keys else {
+                index.unfiled.push(place);
+                continue;
+            };
+            *longest = keys.iter().map(|(_, length)| *length).max().max(*longest);
+            index
+                .filed
+                .extend(keys.into_iter().map(|(key, _)| (key, place)));
         }
         index.filed = sorted(index.filed);
         index
     }
 
     /// The place of the first rule that matches.
-    pub fn first(&self, rules: &[CompiledRule], target: &Target<'_>) -> Option<usize> {
-        let matches = |place: usize| rules.get(place).is_some_and(|rule| rule.matches(target));
+    pub fn first(&self, rules: &[CompiledRule], request: &RequestKey<'_>) -> Option<usize> {
+        let matches = |place: usize| rules.get(place).is_some_and(|rule| rule.matches(request));
         let mut first = self.unfiled.iter().copied().find(|place| matches(*place));
         let mut ask = |key: u64| {
             for (_, place) in equal(&self.filed, |(other, _)| other.cmp(&key)) {
@@ -106,26 +109,38 @@ impl RuleIndex {
                 }
             }
         };
-        if self.paths {
+        if let (Some(longest), Some(path)) = (self.longest_path, &request.path) {
+            let path = path.bytes();
+            let near = path.get(..longest).unwrap_or(path);
             let mut key = Key::EMPTY;
-            for byte in &*target.path {
+            for byte in near {
                 if *byte == b'/' {
                     ask(key.of(Kind::Tree));
                 }
                 key = key.and(*byte);
             }
-            ask(key.of(Kind::Tree));
-            ask(key.of(Kind::Path));
+            match path.get(longest) {
+                // The whole path, or the longest tree that may hold it.
+                None => {
+                    ask(key.of(Kind::Tree));
+                    ask(key.of(Kind::Path));
+                }
+                Some(b'/') => ask(key.of(Kind::Tree)),
+                Some(_) => {}
+            }
         }
-        if self.hosts {
+        if let (Some(longest), Some(host)) = (self.longest_host, &request.host) {
+            let host = host.bytes();
             let mut key = Key::EMPTY;
-            for byte in target.host.iter().rev() {
+            for byte in host.iter().rev().take(longest) {
                 key = key.and(byte.to_ascii_lowercase());
                 if *byte == b'.' {
                     ask(key.of(Kind::Domain));
                 }
             }
-            ask(key.of(Kind::Host));
+            if host.len() <= longest {
+                ask(key.of(Kind::Host));
+            }
         }
         first
     }
@@ -143,7 +158,7 @@ fn equal<T>(items: &[T], order: impl Fn(&T) -> std::cmp::Ordering) -> &[T] {
 mod tests {
     use super::*;
     use crate::config::{Access, Rule};
-    use crate::rules::Terms;
+    use crate::matching::{Host, HostPattern, Method, MethodPattern, Path, PathPattern, Terms};
     use proptest::prelude::*;
 
     const PATHS: [&str; 8] = ["/", "/*", "/a", "/a/*", "/a/b", "/a/b/*", "*", "/b/*"];
@@ -157,15 +172,15 @@ mod tests {
     ];
     const METHODS: [&str; 2] = ["GET", "PUT"];
 
-    fn rule(paths: Vec<usize>, hosts: Vec<usize>, methods: Vec<usize>) -> CompiledRule {
-        let named = |names: &[&str], chosen: Vec<usize>| {
-            chosen.into_iter().map(|at| names[at].to_owned()).collect()
-        };
+    fn rule(paths: &[&str], hosts: &[&str], methods: &[&str]) -> CompiledRule {
+        fn parsed<P>(texts: &[&str], parse: impl Fn(&str) -> Option<P>) -> Vec<P> {
+            texts.iter().map(|text| parse(text).unwrap()).collect()
+        }
         let rule = Rule {
             name: None,
-            hosts: named(&HOSTS, hosts),
-            paths: named(&PATHS, paths),
-            methods: named(&METHODS, methods),
+            hosts: parsed(hosts, HostPattern::parse),
+            paths: parsed(paths, PathPattern::parse),
+            methods: parsed(methods, MethodPattern::parse),
             access: Access::Open,
             providers: Vec::new(),
             claims: Vec::new(),
@@ -178,34 +193,52 @@ mod tests {
             claims: Vec::new(),
             shadow: false,
         };
-        CompiledRule::new(&rule, terms)
+        CompiledRule::new(rule, terms)
     }
 
-    fn some(of: usize) -> impl Strategy<Value = Vec<usize>> {
-        proptest::collection::vec(0..of, 0..3)
+    fn key<'r>(method: &'r str, host: &'r str, path: &'r str) -> RequestKey<'r> {
+        RequestKey {
+            method: Some(Method::parse(method.as_bytes()).unwrap()),
+            host: Some(Host::parse(host.as_bytes()).unwrap()),
+            path: Some(Path::as_it_stands(path.as_bytes())),
+        }
+    }
+
+    fn some(of: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
+        proptest::collection::vec(prop::sample::select(of), 0..3)
     }
 
     proptest! {
         #[test]
         fn the_index_finds_what_a_search_through_all_rules_finds(
-            rules in proptest::collection::vec((some(PATHS.len()), some(HOSTS.len()), some(2)), 0..12),
-            path in prop::sample::select(&["/", "/a", "/a/", "/a/b", "/a/b/c", "/ab", "/b", "", "a", "*", "//"][..]),
-            host in prop::sample::select(&["x.example", "X.EXAMPLE", "y.x.example", "w.y.x.example", "example", ".example", "z", "[::1]", ""][..]),
-            method in prop::sample::select(&["GET", "PUT", "POST"][..]),
+            rules in proptest::collection::vec((some(&PATHS), some(&HOSTS), some(&METHODS)), 0..12),
+            path in prop::sample::select(&["/", "/a", "/a/", "/a/b", "/a/b/", "/a/b/c", "/a/b/c/d/e/f", "/ab", "/b", "", "a", "*", "//"][..]),
+            host in prop::sample::select(&["x.example", "X.EXAMPLE", "y.x.example", "w.y.x.example", "v.w.y.x.example", "example", "z", "zz", "[::1]"][..]),
+            method in prop::sample::select(&["GET", "HEAD", "PUT", "POST"][..]),
         ) {
-            let rules: Vec<CompiledRule> = rules.into_iter().map(|(p, h, m)| rule(p, h, m)).collect();
-            let target = Target { host: host.as_bytes(), method: method.as_bytes(), path: path.as_bytes().into() };
-            let slow = rules.iter().position(|rule| rule.matches(&target));
-            prop_assert_eq!(RuleIndex::new(&rules).first(&rules, &target), slow);
+            let rules: Vec<CompiledRule> = rules.into_iter().map(|(p, h, m)| rule(&p, &h, &m)).collect();
+            let key = key(method, host, path);
+            let slow = rules.iter().position(|rule| rule.matches(&key));
+            prop_assert_eq!(RuleIndex::new(&rules).first(&rules, &key), slow);
         }
     }
 
     #[test]
     fn a_path_that_all_rules_share_is_not_what_they_are_filed_under() {
-        let rules: Vec<CompiledRule> = (0..3)
-            .map(|host| rule(vec![1], vec![host], vec![]))
-            .collect();
+        let rules = ["x.example", "y.x.example", "z"].map(|host| rule(&["/*"], &[host], &[]));
         let index = RuleIndex::new(&rules);
-        assert!(index.hosts && !index.paths && index.unfiled.is_empty());
+        assert_eq!((index.longest_path, index.longest_host), (None, Some(11)));
+        assert!(index.unfiled.is_empty());
+    }
+
+    /// A path of 60 KB and 30,000 segments once cost 1.7 ms with 1,000 rules.
+    #[test]
+    fn no_rule_behind_the_longest_is_asked_for() {
+        let rules = [rule(&["/a/b", "/abc/*"], &[], &[])];
+        let index = RuleIndex::new(&rules);
+        assert_eq!(index.longest_path, Some(4));
+        let long = format!("/abc{}", "/a".repeat(30_000));
+        assert_eq!(index.first(&rules, &key("GET", "z", &long)), Some(0));
+        assert_eq!(index.first(&rules, &key("GET", "z", "/abcd/a")), None);
     }
 }

@@ -1,0 +1,131 @@
+//! Which rule? A request's method, host and path, each in one normal form, and the rules that are compared with them.
+//!
+//! A proxy, the router behind it and the server behind that may read one request in different ways. A request that the proxy routes to `/admin` and that a rule for
+//! `/admin` does not match would meet a weaker rule. So each part of a request is parsed once, into *normal* or *ambiguous*. Rules and index see normal forms only, and
+//! what is ambiguous is refused where any rule of the policy looks at that part.
+
+mod claims;
+mod host;
+mod index;
+mod method;
+mod path;
+mod rule;
+
+pub(crate) use claims::holds;
+pub(crate) use host::HostPattern;
+pub(crate) use method::MethodPattern;
+pub(crate) use path::PathPattern;
+pub(crate) use rule::{CompiledRule, Terms};
+
+use crate::config::AmbiguousPath;
+use crate::reason::Reason;
+use crate::request::Request;
+use host::Host;
+use index::RuleIndex;
+use method::Method;
+use path::Path;
+
+/// What two readers could take for two different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ambiguous;
+
+/// The rules of a policy, compiled.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    rules: Vec<CompiledRule>,
+    index: RuleIndex,
+    looks: Looks,
+    ambiguous_path: AmbiguousPath,
+}
+
+/// Which parts of a request any rule looks at. The others are not parsed, and nothing about them is refused.
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    method: bool,
+    host: bool,
+    path: bool,
+}
+
+/// Headers by which some frameworks replace the method, then those for the path, after the proxy judged them. Rails, Symfony, Express' method-override and ASP.NET Core
+/// read the first; Microsoft's and Google's APIs the next two; Symfony reads the last two and IIS' URL Rewrite writes them.
+const OVERRIDES: [&str; 5] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+/// A request as rules see it. A part is `None` where no rule looks at it.
+#[derive(Debug)]
+pub(crate) struct RequestKey<'r> {
+    pub method: Option<Method<'r>>,
+    pub host: Option<Host<'r>>,
+    pub path: Option<Path<'r>>,
+}
+
+impl Rules {
+    pub fn new(rules: Vec<CompiledRule>, ambiguous_path: AmbiguousPath) -> Self {
+        Self {
+            index: RuleIndex::new(&rules),
+            looks: Looks {
+                method: rules.iter().any(CompiledRule::looks_at_methods),
+                host: rules.iter().any(CompiledRule::looks_at_hosts),
+                path: rules.iter().any(CompiledRule::looks_at_paths),
+            },
+            ambiguous_path,
+            rules,
+        }
+    }
+
+    /// The first rule that matches, and its place.
+    ///
+    /// # Errors
+    /// A part of the request that a rule looks at is ambiguous.
+    pub fn find(&self, request: &Request<'_>) -> Result<Option<(usize, &CompiledRule)>, Reason> {
+        let key = self.key(request)?;
+        let place = self.index.first(&self.rules, &key);
+        Ok(place.and_then(|place| Some((place, self.rules.get(place)?))))
+    }
+
+    fn key<'r>(&self, request: &Request<'r>) -> Result<RequestKey<'r>, Reason> {
+        let (mut method, mut host, mut path) = (None, None, None);
+        if self.looks.method {
+            let text = request.first(":method").unwrap_or_default();
+            method = Some(Method::parse(text).map_err(|Ambiguous| Reason::MethodAmbiguous)?);
+        }
+        if self.looks.host {
+            let authority = request
+                .first(":authority")
+                .or_else(|| request.first("host"))
+                .unwrap_or_default();
+            host = Some(Host::parse(authority).map_err(|Ambiguous| Reason::HostAmbiguous)?);
+        }
+        if self.looks.path {
+            let target = request.first(":path").unwrap_or_default();
+            path = Some(match self.ambiguous_path {
+                AmbiguousPath::Reject => {
+                    Path::parse(target).map_err(|Ambiguous| Reason::PathAmbiguous)?
+                }
+                AmbiguousPath::Allow => Path::as_it_stands(target),
+            });
+        }
+        Ok(RequestKey { method, host, path })
+    }
+
+    /// The name of a rule.
+    pub fn name(&self, place: usize) -> Option<&str> {
+        self.rules.get(place)?.name.as_deref()
+    }
+
+    /// Headers that would tell the next hop another method or path than the one that was judged. They are removed from every judged request.
+    pub fn overrides(&self) -> &'static [&'static str] {
+        let (methods, paths) = OVERRIDES.split_at(3);
+        match (self.looks.method, self.looks.path) {
+            (true, true) => &OVERRIDES,
+            (true, false) => methods,
+            (false, true) => paths,
+            (false, false) => &[],
+        }
+    }
+}
