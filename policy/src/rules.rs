@@ -29,7 +29,7 @@ pub(crate) struct Terms {
 }
 
 #[derive(Clone, Debug)]
-enum PathPattern {
+pub(crate) enum PathPattern {
     Any,
     Exact(Vec<u8>),
     /// This path and all below it; without the slash at the end.
@@ -148,7 +148,7 @@ fn host_matches(pattern: &str, host: &[u8]) -> bool {
 }
 
 impl PathPattern {
-    fn new(pattern: &str) -> Self {
+    pub fn new(pattern: &str) -> Self {
         let normal = |path: &str| Path::of(path.as_bytes()).normal().into_owned();
         match (pattern, pattern.strip_suffix("/*")) {
             ("*", _) => Self::Any,
@@ -157,7 +157,7 @@ impl PathPattern {
         }
     }
 
-    fn matches(&self, path: &[u8]) -> bool {
+    pub fn matches(&self, path: &[u8]) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(exact) => exact == path,

@@ -123,7 +123,7 @@ impl Read for Host {
     }
 }
 
-struct PathPattern(String);
+pub(super) struct PathPattern(pub String);
 
 impl Read for PathPattern {
     fn read(node: Node<'_, '_>) -> Option<Self> {
