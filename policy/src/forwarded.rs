@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::chain::elements::{XFF, from_right, list};
-use crate::chain::{Chain, Client, Finding, Resolved};
-use crate::config::{self, Companions, Outbound};
+use crate::chain::{Anomalies, Chain, Client, Finding, How, Resolved, Unknown};
+use crate::companions::Companions;
+use crate::config::{self, Outbound};
 use crate::decision::{Draft, Edit};
+use crate::matching::{Path, PathPattern};
 use crate::net::CidrMap;
 use crate::reason::Reason;
 use crate::request::{Needs, Position, Request};
-use crate::strip::{same_header, spelled};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Forwarded {
@@ -21,6 +22,8 @@ pub(crate) struct Forwarded {
     xff: Arc<str>,
     lists: Option<Lists>,
     companions: Companions,
+    /// Paths where a broken chain refuses nothing.
+    exempt: Vec<PathPattern>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,21 +33,6 @@ struct Lists {
     /// For an address in no list.
     otherwise: bool,
 }
-
-/// Headers that tell about the client beside the chain. Whoever is not trusted with the chain is not trusted with them.
-const COMPANIONS: [&str; 10] = [
-    "forwarded",
-    "x-client-ip",
-    "x-real-ip",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "fastly-client-ip",
-    "x-cluster-client-ip",
-    "x-original-forwarded-for",
-];
-const PROTO: &str = "x-forwarded-proto";
 
 impl Forwarded {
     pub fn compile(wire: &config::Forwarded) -> Self {
@@ -65,7 +53,8 @@ impl Forwarded {
                 entries: CidrMap::new(entries),
                 otherwise: wire.allow.is_empty(),
             }),
-            companions: wire.companions,
+            companions: Companions::compile(&wire.companions),
+            exempt: wire.exempt.clone(),
         }
     }
 
@@ -74,9 +63,10 @@ impl Forwarded {
         let sidecar = position != Some(Position::Gateway);
         needs.identity |= self.chain.knows_identities();
         needs.address |= sidecar || self.chain.emulates_envoy();
-        let distrusts = self.companions == Companions::FromTrustedPeers
-            && (sidecar || self.chain.may_distrust_peer());
-        needs.tls |= distrusts || self.chain.may_strip();
+        let distrusts = sidecar || self.chain.may_distrust_peer();
+        needs.tls |= self.companions.needs_tls(distrusts)
+            || self.chain.may_strip()
+            || !self.exempt.is_empty();
     }
 
     /// Judges the chain: strips what can't be believed, then refuses or tells the next hop.
@@ -88,15 +78,26 @@ impl Forwarded {
     ) -> Result<(), Reason> {
         let list = list(request);
         let chain = list.as_deref();
-        let finding = self.chain.find(request, position, chain);
+        let mut finding = self.chain.find(request, position, chain);
+        let exempt = !finding.anomalies.is_empty() && self.is_exempt(request);
+        if exempt && let Some(peer) = self.chain.sole_peer(&finding, position, chain) {
+            finding.client = Client::Known(peer, How::Peer);
+            finding.client_index = (finding.elements > 0).then_some(0);
+            finding.anomalies = Anomalies::default();
+        }
         draft.trace.finding = Some(finding);
         draft.client = finding.client;
-        let resolved = self.chain.resolve(&finding);
+        let resolved = match self.chain.resolve(&finding) {
+            Resolved::Reject(anomaly) if exempt => {
+                Resolved::Strip(Client::Unknown(Unknown::Anomaly(anomaly)))
+            }
+            other => other,
+        };
         let stripped = matches!(resolved, Resolved::Strip(_));
-        let distrusted = self.companions == Companions::FromTrustedPeers && !finding.peer_trusted;
-        strip_companions(request, stripped || distrusted, draft);
+        self.companions
+            .strip(request, finding.peer_trusted, stripped, draft);
         draft.client = match resolved {
-            Resolved::Reject(reason) => return Err(reason),
+            Resolved::Reject(anomaly) => return Err(anomaly.reason()),
             Resolved::Strip(client) | Resolved::Go(client) => client,
         };
         self.admit(draft.client)?;
@@ -114,6 +115,15 @@ impl Forwarded {
             draft.effects.push(Edit::Set(Arc::clone(name), client));
         }
         Ok(())
+    }
+
+    /// Whether a broken chain refuses nothing here. A path that could be read in two ways is not exempt.
+    fn is_exempt(&self, request: &Request<'_>) -> bool {
+        if self.exempt.is_empty() {
+            return false;
+        }
+        Path::parse(request.first(":path").unwrap_or_default())
+            .is_ok_and(|path| self.exempt.iter().any(|pattern| pattern.matches(&path)))
     }
 
     /// The lists. An IPv4 address in IPv6 clothes, as mode `Envoy` leaves it, is the IPv4 address here: it must not walk around a list.
@@ -231,29 +241,6 @@ struct Next {
     finding: Finding,
     stripped: bool,
     client: Option<Arc<[u8]>>,
-}
-
-/// Removes the companions where nobody vouches for them, and the doubles of the chain that some programs would read for it: those no proxy ever writes.
-fn strip_companions(request: &Request<'_>, distrusted: bool, draft: &mut Draft) {
-    let mut told = false;
-    let own: &[u8] = if request.tls { b"https" } else { b"http" };
-    for (name, value) in request.headers.of_lengths(u64::MAX) {
-        let double = same_header(name, XFF) && *name != XFF.as_bytes();
-        let companion = distrusted
-            && COMPANIONS
-                .iter()
-                .any(|companion| same_header(name, companion));
-        if double || companion {
-            draft.strip(spelled(name));
-        } else if distrusted && same_header(name, PROTO) {
-            if *name != PROTO.as_bytes() {
-                draft.strip(spelled(name));
-            } else if *value != own || std::mem::replace(&mut told, true) {
-                // Envoy writes this header where it is missing, so an absent one stays so.
-                draft.strips.push(Edit::set(PROTO, own));
-            }
-        }
-    }
 }
 
 #[cfg(test)]

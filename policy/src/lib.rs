@@ -42,6 +42,7 @@
 
 mod bytes;
 mod chain;
+mod companions;
 mod config;
 mod decision;
 mod error;

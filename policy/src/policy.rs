@@ -7,7 +7,7 @@ use crate::error::ConfigError;
 use crate::fingerprint::Fingerprint;
 use crate::forwarded::Forwarded;
 use crate::jwt::{VerifiedTokens, Verify};
-use crate::read::Path;
+use crate::read::{MOST_PROBLEMS, Path};
 use crate::reason::Reason;
 use crate::request::{Needs, Position, Request};
 use crate::strip::Strip;
@@ -25,19 +25,27 @@ pub struct Policy {
     strip: Strip,
     replies: Replies,
     fingerprint: Fingerprint,
+    warnings: Vec<ConfigError>,
 }
 
 impl Policy {
-    /// Compiles a policy from JSON: a file's document, or the filter's plugin configuration. Keys whose numbers make no key are refused by `verify`.
+    /// Compiles a policy from JSON: a file's document, or the filter's plugin configuration. `verify` says whose numbers make a key.
     ///
     /// # Errors
-    /// Every problem of the document, each with its path; at least one.
+    /// Every problem of the document, each with its path; at least one. Beyond 50 they are counted.
     pub fn from_json(text: &[u8], verify: &dyn Verify) -> Result<Self, Vec<ConfigError>> {
         let mut problems = Vec::new();
         let policy = Self::compile(text, verify, &mut problems);
         match policy {
             Some(policy) if problems.is_empty() => Ok(policy),
-            _ => Err(problems),
+            _ => {
+                if let Some(more) = problems.len().checked_sub(MOST_PROBLEMS).filter(|n| *n > 0) {
+                    problems.truncate(MOST_PROBLEMS);
+                    let found = format!("{more} more problems");
+                    problems.push(ConfigError::new(Path::Root, found, "none"));
+                }
+                Err(problems)
+            }
         }
     }
 
@@ -50,8 +58,8 @@ impl Policy {
             ));
             return None;
         };
-        let Document { spec, raw_spec } = Document::read(text, problems)?;
-        config::check(&spec, verify, problems);
+        let Document { mut spec, raw_spec } = Document::read(text, problems)?;
+        config::check(&mut spec, verify, problems);
         let fingerprint = Fingerprint::of(config::API_VERSION, raw_spec);
         if fingerprint.is_none() {
             problems.push(ConfigError::new(
@@ -67,6 +75,9 @@ impl Policy {
             .forwarded
             .as_ref()
             .and_then(|forwarded| forwarded.client_ip_header.clone());
+        let providers = spec.jwt.iter_mut().flat_map(|jwt| &mut jwt.providers);
+        let left_out = providers.flat_map(|provider| std::mem::take(&mut provider.left_out));
+        let warnings = left_out.collect();
         let tokens = match spec.jwt.map(Tokens::compile).transpose() {
             Ok(tokens) => tokens,
             Err(problem) => {
@@ -93,12 +104,18 @@ impl Policy {
             tokens,
             replies: spec.replies,
             fingerprint: fingerprint?,
+            warnings,
         })
     }
 
     /// The policy's name: what it says, however it was spelled.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// Keys that can't be used and were left out of their sets.
+    pub fn warnings(&self) -> &[ConfigError] {
+        &self.warnings
     }
 
     /// What has to be read from the host beside the headers.

@@ -9,6 +9,10 @@ use std::fmt;
 use serde_json::value::RawValue;
 
 use crate::error::{ConfigError, Words};
+use crate::sorted::sorted;
+
+/// How many problems are told one by one; a policy with more has one cause.
+pub(crate) const MOST_PROBLEMS: usize = 50;
 
 /// Where in the document a value stands.
 #[derive(Clone, Copy)]
@@ -202,8 +206,11 @@ impl<'a, 'p> Fields<'a, 'p> {
         let Some(left) = members(node.raw) else {
             return node.refuse("an object");
         };
-        for (index, (name, _)) in left.iter().enumerate() {
-            if left.iter().take(index).any(|(other, _)| other == name) {
+        let names = left.iter().map(|(name, _)| name.as_str()).collect();
+        for pair in sorted::<&str>(names).windows(2) {
+            if let [name, other] = pair
+                && name == other
+            {
                 let path = Path::Field(&node.path, name);
                 node.problems
                     .push(ConfigError::new(path, "the field twice", "it once"));
@@ -326,7 +333,9 @@ impl<'a, 'p> Fields<'a, 'p> {
                 "an unknown field",
                 format!("one of {}", list(&self.known)),
             );
-            if let Some(near) = nearest(name, &self.known) {
+            if self.problems.len() < MOST_PROBLEMS
+                && let Some(near) = nearest(name, &self.known)
+            {
                 problem = problem.hint(format!("did you mean `{near}`?"));
             }
             self.problems.push(problem);

@@ -171,6 +171,8 @@ struct Forwarded {
     /// What happens to headers that tell about the client beside the chain.
     #[schemars(extend("default" = "FromTrustedPeers"))]
     companions: Option<Companions>,
+    /// Paths where a broken chain refuses nothing.
+    exempt: Option<Exempt>,
 }
 
 #[derive(JsonSchema)]
@@ -256,7 +258,7 @@ struct Anomalies {
     /// Over a limit.
     #[schemars(extend("default" = "Reject"))]
     too_long: Option<Action>,
-    /// An element is no address.
+    /// An element at the client's place or right of it is no address.
     #[schemars(extend("default" = "Reject"))]
     malformed: Option<Action>,
     /// The peer is no trusted proxy.
@@ -268,7 +270,7 @@ struct Anomalies {
     /// More trusted hops than due.
     #[schemars(extend("default" = "Reject"))]
     too_many_hops: Option<Action>,
-    /// The `forwarded` header names another chain, or can't be read.
+    /// A `forwarded` header that goes on names another chain, or can't be read.
     #[schemars(extend("default" = "Reject"))]
     conflict: Option<Action>,
     /// Every element is a trusted proxy.
@@ -303,12 +305,50 @@ enum Outbound {
     Strip,
 }
 
+/// One action for all companions, or lists of exceptions to `FromTrustedPeers`.
 #[derive(JsonSchema)]
+#[schemars(untagged)]
 enum Companions {
-    /// Removed when the peer is not trusted.
+    /// For all of them.
+    All(CompanionMode),
+    /// Exceptions.
+    Lists(CompanionLists),
+}
+
+#[derive(JsonSchema)]
+enum CompanionMode {
+    /// Addresses are removed; the others when the peer is not trusted.
     FromTrustedPeers,
+    /// Removed, whoever the peer is.
+    Strip,
     /// Left as they are.
     Keep,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = [{"required": ["keep"]}, {"required": ["also"]}]))]
+struct CompanionLists {
+    /// Addresses that trusted peers write, and others that stay whoever the peer is.
+    #[schemars(length(min = 1))]
+    keep: Option<Vec<CompanionName>>,
+    /// Headers that are removed as addresses are.
+    #[schemars(length(min = 1))]
+    also: Option<Vec<CompanionName>>,
+}
+
+/// The name of a header; in `also` a last `*` behind a `-` matches any rest.
+#[derive(JsonSchema)]
+#[schemars(extend("pattern" = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"))]
+struct CompanionName(String);
+
+/// Paths where a request without a received chain has its peer as the client, and a broken chain leaves the client unknown.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+struct Exempt {
+    /// `/exact` or `/tree/*`.
+    #[schemars(length(min = 1))]
+    paths: Vec<PathPattern>,
 }
 
 /// Who is calling, and may they?

@@ -49,7 +49,7 @@ fn full() -> Vec<Value> {
             "forwarded": {
                 "mode": "Strict", "trust": {"hops": {"min": 1, "max": 2}, "cidrs": ["192.0.2.0/24", "2001:db8::1"], "identities": ["spiffe://cluster.local/ns/*"]},
                 "gatewaySends": "Original", "limits": {"elements": 8, "bytes": 1024}, "anomalies": actions, "outbound": "Replace",
-                "clientIpHeader": "x-client-ip", "allow": ["0.0.0.0/0"], "deny": ["10.0.0.0/8"], "companions": "Keep"
+                "clientIpHeader": "x-client-ip", "allow": ["0.0.0.0/0"], "deny": ["10.0.0.0/8"], "companions": "Keep", "exempt": {"paths": ["/healthz", "/live/*"]}
             },
             "jwt": {
                 "providers": [provider("one", json!({"audiences": ["shop"], "anyAudience": false})), provider("two", json!({"anyAudience": true}))],
@@ -66,6 +66,8 @@ fn full() -> Vec<Value> {
     });
     let mut other = document.clone();
     other["spec"]["forwarded"]["trust"] = json!({"hops": 3});
+    other["spec"]["forwarded"]["companions"] =
+        json!({"keep": ["x-real-ip", "x-shop-id"], "also": ["x-shop-*", "x-visitor"]});
     other["spec"]["jwt"]["providers"][0]["jwks"] = json!(JWKS);
     other["spec"]["jwt"]["providers"][0]["claimsToHeaders"][0]["claim"] = json!("email");
     vec![document, other]
@@ -293,6 +295,13 @@ const SPOILT: &[(&str, &str)] = &[
     ("/spec/forwarded/clientIpHeader", r#""x client""#),
     ("/spec/forwarded/clientIpHeader", r#""""#),
     ("/spec/forwarded/allow", r#""10.0.0.0/8""#),
+    ("/spec/forwarded/companions", r#""Remove""#),
+    ("/spec/forwarded/companions", "{}"),
+    ("/spec/forwarded/companions", r#"{"keep": []}"#),
+    ("/spec/forwarded/companions", r#"{"also": ["a b"]}"#),
+    ("/spec/forwarded/exempt", "{}"),
+    ("/spec/forwarded/exempt", r#"{"paths": []}"#),
+    ("/spec/forwarded/exempt", r#"{"paths": ["healthz"]}"#),
     ("/spec/jwt/providers", "[]"),
     ("/spec/jwt/otherwise", r#""Allow""#),
     ("/spec/jwt/providers/0/name", r#""""#),

@@ -55,7 +55,7 @@ pub enum Unknown {
 pub enum Anomaly {
     /// Over a limit.
     TooLong,
-    /// An element is no address.
+    /// An element at the client's place or right of it is no address.
     Malformed,
     /// The peer is no trusted proxy.
     UntrustedPeer,
@@ -133,6 +133,9 @@ impl Anomaly {
     }
 }
 
+// A ninth anomaly needs a wider set.
+const _: () = assert!(Anomaly::ALL.len() <= 8);
+
 /// A set of anomalies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Anomalies(u8);
@@ -141,6 +144,11 @@ impl Anomalies {
     /// Whether it holds an anomaly.
     pub const fn contains(self, anomaly: Anomaly) -> bool {
         self.0 & anomaly.bit() != 0
+    }
+
+    /// Whether it holds none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// Those that it holds.

@@ -71,18 +71,13 @@ impl Judge<'_, '_> {
         finding
     }
 
-    /// A list of a peer whose identity is not trusted: nobody vouches for any of it, but its form is judged all the same.
+    /// A list of a peer whose identity is not trusted: strangers wrote all of it, so only its size is checked.
     fn untrusted(&self, list: &[u8], client: Option<Client>) -> Finding {
         let mut finding = Finding::new(Client::Unknown(Unknown::NoChain));
         finding.elements = count(list);
         if self.limit(list, &mut finding) {
             finding.anomalies.add(Anomaly::UntrustedPeer);
             return finding;
-        }
-        if finding.elements > 0
-            && from_right(list).any(|element| self.chain.parse(element).is_none())
-        {
-            finding.anomalies.add(Anomaly::Malformed);
         }
         finding.unknown(Anomaly::UntrustedPeer);
         if let Some(client) = client {
@@ -141,31 +136,23 @@ impl Judge<'_, '_> {
         if self.limit(list, &mut finding) {
             return finding;
         }
-        let (mut trusting, mut malformed_at, mut leftmost) = (true, None, None);
+        // What stands left of the first element that is no trusted proxy was written by strangers, so nothing of it is read.
+        let (mut all_trusted, mut leftmost) = (true, None);
         let mut due = None;
         for (index, element) in (0u32..).zip(from_right(list)) {
             let address = self.chain.parse(element);
-            if address.is_none() {
-                malformed_at = malformed_at.or(Some(index));
+            if !address.is_some_and(|address| self.trusts(address, index)) {
+                all_trusted = false;
+                due = address;
+                break;
             }
-            if trusting {
-                if address.is_some_and(|address| self.trusts(address, index)) {
-                    finding.trusted += 1;
-                } else {
-                    trusting = false;
-                    due = address;
-                }
-            }
+            finding.trusted += 1;
             leftmost = address;
         }
-        let all_trusted = trusting;
         finding.peer_trusted = finding.trusted > 0;
-        if malformed_at.is_some_and(|index| index <= finding.trusted) {
+        if !all_trusted && due.is_none() {
             finding.unknown(Anomaly::Malformed);
             return finding;
-        }
-        if malformed_at.is_some() {
-            finding.anomalies.add(Anomaly::Malformed);
         }
         self.count_hops(&mut finding, all_trusted);
         if !finding.anomalies.contains(Anomaly::TooFewHops)

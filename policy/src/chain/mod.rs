@@ -1,7 +1,7 @@
 //! Who is the client? The forwarded chain, read from the right.
 //!
 //! Every proxy appends its peer to `x-forwarded-for`, so the rightmost element was written by the nearest proxy and everything left of the last trusted one by strangers.
-//! INVARIANT: right-to-left: what stands left of a client that was found never changes who the client is; it can only get the request refused.
+//! INVARIANT: right-to-left: what stands left of a client that was found never changes who the client is, and nothing but its length can get the request refused.
 
 pub(crate) mod elements;
 pub(crate) mod envoy;
@@ -13,7 +13,6 @@ use std::net::IpAddr;
 
 use crate::config::{Action, ChainMode, Forwarded, GatewaySends, Hops, Limits};
 use crate::net::{CidrMap, is_private};
-use crate::reason::Reason;
 use crate::request::{Position, Request};
 use elements::{from_right, lenient, strict, trim};
 use envoy::Emulated;
@@ -24,7 +23,7 @@ use judge::Judge;
 /// What to do about a finding.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Resolved {
-    Reject(Reason),
+    Reject(Anomaly),
     Strip(Client),
     Go(Client),
 }
@@ -35,6 +34,8 @@ pub(crate) struct Chain {
     trust: Trust,
     lenient: bool,
     canonical: bool,
+    /// Whether a trusted peer's `forwarded` header goes on, so that it must name the same chain.
+    compares: bool,
     limits: Limits,
     actions: [Action; Anomaly::ALL.len()],
 }
@@ -72,6 +73,7 @@ impl Chain {
             trust,
             lenient: wire.mode == ChainMode::Lenient,
             canonical: wire.gateway_sends == Some(GatewaySends::Canonical),
+            compares: wire.companions.keeps("forwarded"),
             limits: wire.limits.unwrap_or(Limits::DEFAULT),
             actions,
         }
@@ -139,7 +141,9 @@ impl Chain {
                 }
             }
         };
-        self.compare_forwarded(request, list, &mut finding);
+        if self.compares && finding.peer_trusted {
+            self.compare_forwarded(request, list, &mut finding);
+        }
         if finding.client.address().is_some_and(is_private) {
             finding.anomalies.add(Anomaly::PrivateClient);
         }
@@ -157,7 +161,7 @@ impl Chain {
             .iter()
             .find(|anomaly| action(*anomaly) == Action::Reject)
         {
-            return Resolved::Reject(rejected.reason());
+            return Resolved::Reject(rejected);
         }
         let mut client = finding.client;
         let mut strip = false;
@@ -209,20 +213,46 @@ impl Chain {
         finding
     }
 
-    /// A `forwarded` header must name the chain that `x-forwarded-for` names; whether the last proxy wrote both or only the latter is left open.
+    /// The direct peer of a request without any received chain: at a gateway the one element that Envoy appended, behind a trusted gateway the one that was appended there.
+    pub fn sole_peer(
+        &self,
+        finding: &Finding,
+        position: Position,
+        list: Option<&[u8]>,
+    ) -> Option<IpAddr> {
+        match (position, finding.elements) {
+            (Position::Gateway, 1) => finding.peer,
+            (Position::Gateway, _) => None,
+            (_, 0) => finding.peer,
+            (_, 1) if finding.peer_trusted && !self.canonical => self.parse(trim(list?)),
+            _ => None,
+        }
+    }
+
+    /// A `forwarded` header must name the chain that `x-forwarded-for` names; whether the last proxy wrote both or only the latter is left open. A node without an
+    /// address (none at all, `unknown`, `_hidden`) contradicts nothing.
     fn compare_forwarded(&self, request: &Request<'_>, list: Option<&[u8]>, finding: &mut Finding) {
         if request.first("forwarded").is_none() || finding.anomalies.contains(Anomaly::TooLong) {
             return;
         }
-        let told = rfc7239::addresses(request.headers.all("forwarded"));
         let mut chain: Vec<Option<IpAddr>> =
             list.map_or_else(Vec::new, |list| from_right(list).map(lenient).collect());
         chain.reverse();
-        let same = told.is_some_and(|told| {
-            let told: Vec<Option<IpAddr>> = told.into_iter().map(Some).collect();
-            told == chain || Some(told.as_slice()) == chain.split_last().map(|(_, left)| left)
+        let same = |nodes: &[Option<IpAddr>], chain: &[Option<IpAddr>]| {
+            nodes.len() == chain.len()
+                && nodes
+                    .iter()
+                    .zip(chain)
+                    .all(|(node, element)| node.is_none() || node == element)
+        };
+        let agrees = rfc7239::nodes(request.headers.all("forwarded")).is_some_and(|nodes| {
+            nodes.iter().all(Option::is_none)
+                || same(&nodes, &chain)
+                || chain
+                    .split_last()
+                    .is_some_and(|(_, left)| same(&nodes, left))
         });
-        if !same {
+        if !agrees {
             finding.anomalies.add(Anomaly::Conflict);
         }
     }

@@ -1,17 +1,22 @@
 //! `spec.forwarded`, as written.
 
 use crate::chain::Anomaly;
+use crate::companions::{is_companion, is_untouchable};
 use crate::config::HeaderName;
 use crate::error::ConfigError;
+use crate::matching::PathPattern;
 use crate::net::Cidr;
-use crate::read::{Fields, Node, Path, Read, choice, whole};
+use crate::read::{Fields, Filled, Node, Path, Read, choice, whole};
 use crate::request::Position;
+use crate::sorted::sorted;
 
 pub(crate) struct Forwarded {
     pub mode: ChainMode,
     pub hops: Option<Hops>,
     pub cidrs: Vec<Cidr>,
     pub identities: Vec<String>,
+    /// Whether all of `trust` could be read; else what its fields mean together says nothing.
+    pub trust_is_whole: bool,
     pub gateway_sends: Option<GatewaySends>,
     pub limits: Option<Limits>,
     pub anomalies: Vec<(Anomaly, Action)>,
@@ -20,6 +25,8 @@ pub(crate) struct Forwarded {
     pub allow: Vec<Cidr>,
     pub deny: Vec<Cidr>,
     pub companions: Companions,
+    /// Patterns of paths.
+    pub exempt: Vec<PathPattern>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +68,35 @@ pub(crate) enum Outbound {
     Strip,
 }
 
+/// What becomes of the headers that say something about the client beside the chain.
+pub(crate) struct Companions {
+    pub mode: CompanionMode,
+    /// Names in lower case.
+    pub keep: Vec<String>,
+    /// Names in lower case; a last `*` matches any rest.
+    pub also: Vec<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Companions {
+pub(crate) enum CompanionMode {
     FromTrustedPeers,
+    Strip,
     Keep,
+}
+
+impl Companions {
+    const fn all(mode: CompanionMode) -> Self {
+        Self {
+            mode,
+            keep: Vec::new(),
+            also: Vec::new(),
+        }
+    }
+
+    /// Whether a trusted peer's header of this name goes on.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.mode == CompanionMode::Keep || self.keep.iter().any(|kept| kept == name)
+    }
 }
 
 /// More trusted proxies in a row than anybody has.
@@ -115,16 +147,9 @@ impl Read for Forwarded {
         let allow = fields.filled("allow");
         let deny = fields.filled("deny");
         let companions = fields
-            .with("companions", |node| {
-                choice(
-                    node,
-                    &[
-                        ("FromTrustedPeers", Companions::FromTrustedPeers),
-                        ("Keep", Companions::Keep),
-                    ],
-                )
-            })
-            .unwrap_or(Companions::FromTrustedPeers);
+            .optional("companions")
+            .unwrap_or(Companions::all(CompanionMode::FromTrustedPeers));
+        let exempt = fields.optional::<Exempt>("exempt");
         fields.finish();
         let trust = trust?;
         Some(Self {
@@ -132,6 +157,7 @@ impl Read for Forwarded {
             hops: trust.hops,
             cidrs: trust.cidrs,
             identities: trust.identities,
+            trust_is_whole: trust.whole,
             gateway_sends,
             limits,
             anomalies,
@@ -140,7 +166,108 @@ impl Read for Forwarded {
             allow,
             deny,
             companions,
+            exempt: exempt.map_or_else(Vec::new, |exempt| exempt.0),
         })
+    }
+}
+
+impl Read for Companions {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        if !node.is_object() {
+            let mode = choice(
+                node,
+                &[
+                    ("FromTrustedPeers", CompanionMode::FromTrustedPeers),
+                    ("Strip", CompanionMode::Strip),
+                    ("Keep", CompanionMode::Keep),
+                ],
+            )?;
+            return Some(Self::all(mode));
+        }
+        let mut fields = Fields::open(node)?;
+        let named = fields.has("keep") || fields.has("also");
+        let keep: Vec<Companion> = fields.filled("keep");
+        let also: Vec<Companion> = fields.filled("also");
+        if !named {
+            fields.problem("keep", "neither `keep` nor `also`", "at least one of them");
+        }
+        let covered = |name: &str| {
+            is_companion(name)
+                || also.iter().any(|also| match also.0.strip_suffix('*') {
+                    Some(prefix) => name.starts_with(prefix),
+                    None => name == also.0,
+                })
+        };
+        for (index, Companion(name)) in keep.iter().enumerate() {
+            if !covered(name) {
+                let field = format!("keep[{index}]");
+                let found = format!("`{name}`, which stays anyway");
+                fields.problem(
+                    &field,
+                    found,
+                    "a header that would be removed: one of the reference's lists, or of `also`, without `*`",
+                );
+            }
+        }
+        fields.finish();
+        let names = |list: Vec<Companion>| list.into_iter().map(|name| name.0).collect();
+        Some(Self {
+            mode: CompanionMode::FromTrustedPeers,
+            keep: names(keep),
+            also: names(also),
+        })
+    }
+}
+
+/// A header's name in lower case; a last `*` matches any rest.
+struct Companion(String);
+
+impl Read for Companion {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let good = |name: &String| {
+            let (fixed, wild) = match name.strip_suffix('*') {
+                Some(fixed) => (fixed, true),
+                None => (name.as_str(), false),
+            };
+            super::leaves::is_token(fixed)
+                && !fixed.contains('*')
+                && !is_untouchable(fixed.as_bytes())
+                && (!wild || fixed.len() > 2 && fixed.ends_with('-'))
+                && (is_companion(name) || super::leaves::may_set(name))
+        };
+        match node.text().map(|name| name.to_ascii_lowercase()).filter(good) {
+            Some(name) => Some(Self(name)),
+            None => node.refuse_with(
+                "the name of a header, or a prefix as in `x-shop-*`",
+                "not `x-forwarded-for` (see `outbound`), not `x-forwarded-client-cert`, `x-envoy-*`, `x-request-id` and trace headers, which others write, and no header of the protocol",
+            ),
+        }
+    }
+}
+
+/// Paths where a broken chain refuses nothing.
+struct Exempt(Vec<PathPattern>);
+
+impl Read for Exempt {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let mut fields = Fields::open(node)?;
+        let paths: Option<Filled<ExemptPath>> = fields.required("paths");
+        fields.finish();
+        Some(Self(paths?.0.into_iter().map(|path| path.0).collect()))
+    }
+}
+
+struct ExemptPath(PathPattern);
+
+impl Read for ExemptPath {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        if matches!(node.text().as_deref(), Some("*" | "/*")) {
+            return node.refuse_with(
+                "`/exact` or `/tree/*`",
+                "everywhere a broken chain would refuse nothing; the actions under `anomalies` say that plainly",
+            );
+        }
+        PathPattern::read(node).map(Self)
     }
 }
 
@@ -148,11 +275,13 @@ struct Trust {
     hops: Option<Hops>,
     cidrs: Vec<Cidr>,
     identities: Vec<String>,
+    whole: bool,
 }
 
 impl Read for Trust {
     fn read(node: Node<'_, '_>) -> Option<Self> {
         let mut fields = Fields::open(node)?;
+        let before = fields.problems.len();
         let named = ["hops", "cidrs", "identities"]
             .iter()
             .any(|name| fields.has(name));
@@ -166,10 +295,12 @@ impl Read for Trust {
                 "at least one of them",
             );
         }
+        let whole = fields.problems.len() == before;
         fields.finish();
         Some(Self {
             hops,
             cidrs,
+            whole,
             identities: identities.into_iter().map(|identity| identity.0).collect(),
         })
     }
@@ -218,7 +349,11 @@ impl Read for Identity {
                 .and_then(|rest| rest.split_once('/'));
             !fixed.contains('*')
                 && fixed.bytes().all(|b| b.is_ascii_graphic())
-                && path.is_some_and(|(domain, path)| !domain.is_empty() && !path.is_empty())
+                && path.is_some_and(|(domain, path)| {
+                    // A prefix that ends inside the first segment would trust the whole mesh.
+                    let whole = fixed.len() == text.len() || path.contains('/');
+                    !domain.is_empty() && !path.is_empty() && whole
+                })
         };
         match node.text().filter(|text| good(text)) {
             Some(text) => Some(Self(text)),
@@ -307,6 +442,7 @@ pub(crate) fn check(
             ("anomalies", !forwarded.anomalies.is_empty()),
             ("limits", forwarded.limits.is_some()),
             ("gatewaySends", gateway_sends.is_some()),
+            ("exempt", !forwarded.exempt.is_empty()),
         ];
         for (field, _) in unknown.into_iter().filter(|(_, set)| *set) {
             let hint = "mode `Envoy` does what Envoy does, which has no such thing";
@@ -336,7 +472,7 @@ pub(crate) fn check(
                 "",
             );
         }
-    } else {
+    } else if forwarded.trust_is_whole {
         if range && cidrs.is_empty() && identities.is_empty() {
             let hint = "nothing else could tell which of the numbers holds for a request";
             refuse(
@@ -395,8 +531,9 @@ pub(crate) fn check(
             hint,
         );
     }
+    let denied = sorted(forwarded.deny.clone());
     for (index, block) in forwarded.allow.iter().enumerate() {
-        if forwarded.deny.contains(block) {
+        if denied.binary_search(block).is_ok() {
             refuse(
                 &format!("allow[{index}]"),
                 &format!("`{block}`, which `deny` holds too"),

@@ -1,7 +1,6 @@
 //! `spec.jwt`, as written.
 
 use crate::config::{Provider, Rule};
-use crate::jwt::Verify;
 use crate::read::{Fields, Node, Read, choice};
 use crate::sorted::sorted;
 
@@ -122,7 +121,6 @@ pub(super) fn named(node: Node<'_, '_>) -> Option<String> {
 pub(crate) fn check(
     jwt: &Jwt,
     path: crate::read::Path<'_>,
-    verify: &dyn Verify,
     problems: &mut Vec<crate::ConfigError>,
 ) {
     use crate::ConfigError as Error;
@@ -143,16 +141,6 @@ pub(crate) fn check(
                 Error::new(Path::Field(&here, "issuer"), format!("`{}` again", provider.issuer), "an issuer of its own")
                     .hint("a token is judged by the one provider of its issuer: put all audiences and keys there"),
             );
-        }
-        for key in &provider.keys {
-            if !verify.usable(key) {
-                let id = key.id.as_deref().unwrap_or("without kid");
-                problems.push(Error::new(
-                    Path::Field(&here, "jwks"),
-                    format!("key `{id}`, whose numbers make no key"),
-                    "a public key",
-                ));
-            }
         }
     }
     let rules = Path::Field(&path, "rules");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::read::{Node, Read};
+use crate::strip::same_header;
 
 /// The lower-case name of a header that a policy may emit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,13 +48,7 @@ const OTHERS_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
 
 impl Read for HeaderName {
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        let name = header_name(&node)?.filter(|name| {
-            let dashed = name.replace('_', "-");
-            !OTHERS.contains(&dashed.as_str())
-                && !OTHERS_PREFIXES
-                    .iter()
-                    .any(|prefix| dashed.starts_with(prefix))
-        });
+        let name = header_name(&node)?.filter(|name| may_set(name));
         match name {
             Some(name) => Some(Self(name)),
             None => node.refuse_with(
@@ -62,6 +57,19 @@ impl Read for HeaderName {
             ),
         }
     }
+}
+
+/// Whether a header in lower case, in any spelling, is nobody else's.
+pub(crate) fn may_set(name: &str) -> bool {
+    let starts = |prefix: &&str| {
+        name.as_bytes()
+            .get(..prefix.len())
+            .is_some_and(|start| same_header(start, prefix))
+    };
+    !OTHERS
+        .iter()
+        .any(|other| same_header(name.as_bytes(), other))
+        && !OTHERS_PREFIXES.iter().any(starts)
 }
 
 /// A lower-case header name (RFC 9110 section 5.1), any; `Some(None)` when it is none.

@@ -9,7 +9,7 @@ mod provider;
 mod rule;
 
 pub(crate) use forwarded::{
-    Action, ChainMode, Companions, Forwarded, GatewaySends, Hops, Limits, Outbound,
+    Action, ChainMode, CompanionMode, Companions, Forwarded, GatewaySends, Hops, Limits, Outbound,
 };
 pub(crate) use jwt::{Access, AmbiguousPath, Jwt, Preflight};
 pub(crate) use leaves::HeaderName;
@@ -186,8 +186,19 @@ impl Read for Replies {
 }
 
 /// Checks what the fields mean together, once each of them could be read.
-pub(crate) fn check(spec: &Spec, verify: &dyn crate::jwt::Verify, problems: &mut Vec<ConfigError>) {
+pub(crate) fn check(
+    spec: &mut Spec,
+    verify: &dyn crate::jwt::Verify,
+    problems: &mut Vec<ConfigError>,
+) {
     let path = Path::Field(&Path::Root, "spec");
+    if let Some(jwt) = &mut spec.jwt {
+        let jwt_path = Path::Field(&path, "jwt");
+        let list = Path::Field(&jwt_path, "providers");
+        for (index, provider) in jwt.providers.iter_mut().enumerate() {
+            provider.check_keys(Path::Item(&list, index), verify, problems);
+        }
+    }
     if let Some(wire) = &spec.forwarded {
         forwarded::check(
             wire,
@@ -197,7 +208,7 @@ pub(crate) fn check(spec: &Spec, verify: &dyn crate::jwt::Verify, problems: &mut
         );
     }
     if let Some(wire) = &spec.jwt {
-        jwt::check(wire, Path::Field(&path, "jwt"), verify, problems);
+        jwt::check(wire, Path::Field(&path, "jwt"), problems);
     }
     check_outbound(spec, path, problems);
     check_emitted(spec, path, problems);

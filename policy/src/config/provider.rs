@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::jwt::{Name, named, names};
 use crate::config::{HeaderName, leaves};
-use crate::jwt::{Algorithm, Key, read_jwks};
-use crate::read::{Fields, Node, Read, choice, elements, text, whole};
+use crate::error::ConfigError;
+use crate::jwt::{Algorithm, Key, KeySet, Verify, read_jwks};
+use crate::read::{Fields, Node, Path, Read, choice, elements, text, whole};
+use crate::sorted::sorted;
 
 #[derive(Debug)]
 pub(crate) struct Provider {
@@ -14,7 +16,10 @@ pub(crate) struct Provider {
     /// Empty: any audience will do.
     pub audiences: Vec<String>,
     pub subjects: Vec<String>,
-    pub keys: Vec<Key>,
+    /// Each with its place in the set.
+    pub keys: Vec<(usize, Key)>,
+    /// Why other keys of the set can't be used.
+    pub left_out: Vec<ConfigError>,
     pub locations: Vec<Location>,
     pub clock_skew: Duration,
     pub require_expiration: bool,
@@ -107,12 +112,14 @@ impl Read for Provider {
             })
             .unwrap_or(TokenAfter::Keep);
         fields.finish();
+        let KeySet { keys, left_out } = keys?;
         Some(Self {
             name: name?,
             issuer: issuer?,
             audiences,
             subjects,
-            keys: keys?,
+            keys,
+            left_out,
             locations,
             clock_skew,
             require_expiration,
@@ -126,17 +133,54 @@ impl Read for Provider {
     }
 }
 
+impl Provider {
+    /// Leaves out keys whose numbers make none, and refuses a set in which `kid` and algorithm name two keys.
+    pub fn check_keys(
+        &mut self,
+        path: Path<'_>,
+        verify: &dyn Verify,
+        problems: &mut Vec<ConfigError>,
+    ) {
+        let jwks = Path::Field(&path, "jwks");
+        let list = Path::Field(&jwks, "keys");
+        let left_out = &mut self.left_out;
+        let before = self.keys.len();
+        self.keys.retain(|(place, key)| {
+            let usable = verify.usable(key);
+            if !usable {
+                let (found, expected) = ("numbers that make no key", "a public key");
+                left_out.push(ConfigError::new(Path::Item(&list, *place), found, expected));
+            }
+            usable
+        });
+        if self.keys.is_empty() && before > 0 {
+            problems.append(left_out);
+        }
+        let named = self.keys.iter().filter_map(|(place, key)| {
+            let id = key.id.as_deref()?;
+            Some((id, key.algorithm, *place))
+        });
+        for pair in sorted(named.collect()).windows(2) {
+            if let [(id, algorithm, _), (other, same, place)] = pair
+                && id == other
+                && algorithm == same
+            {
+                let item = Path::Item(&list, *place);
+                problems.push(ConfigError::new(
+                    Path::Field(&item, "kid"),
+                    format!("`{id}` again for {}", algorithm.name()),
+                    "one key for a `kid` and an algorithm",
+                ));
+            }
+        }
+    }
+}
+
 /// Reads the three lists of places; without any of them a token is a Bearer credential (RFC 6750 section 2.1).
 fn locations(fields: &mut Fields<'_, '_>) -> Vec<Location> {
     let given = ["fromHeaders", "fromCookies", "fromParams"]
         .iter()
         .any(|name| fields.has(name));
-    if !given {
-        return vec![Location::Header {
-            name: "authorization".to_owned(),
-            prefix: "Bearer ".to_owned(),
-        }];
-    }
     let headers = fields
         .filled::<FromHeader>("fromHeaders")
         .into_iter()
@@ -149,7 +193,14 @@ fn locations(fields: &mut Fields<'_, '_>) -> Vec<Location> {
         .filled::<Name>("fromParams")
         .into_iter()
         .map(|name| Location::Param(name.0));
-    headers.chain(cookies).chain(params).collect()
+    let places = headers.chain(cookies).chain(params).collect();
+    if given {
+        return places;
+    }
+    vec![Location::Header {
+        name: "authorization".to_owned(),
+        prefix: "Bearer ".to_owned(),
+    }]
 }
 
 /// The name of a cookie (RFC 6265 section 4.1.1).

@@ -1,4 +1,4 @@
-//! JWK Sets (RFC 7517), read strictly: a key that could mean two things is refused, and a secret is refused loudly.
+//! JWK Sets (RFC 7517) as identity providers publish them: keys that can't be used are left out and told, a secret is refused.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
@@ -6,16 +6,25 @@ use serde_json::value::RawValue;
 
 use super::key::{Key, KeyMaterial};
 use super::verify::Algorithm;
-use crate::read::{Fields, Node};
+use crate::error::ConfigError;
+use crate::read::{Fields, Node, Path};
 
 /// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
 const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
+/// The keys of a JWK Set.
+#[derive(Debug)]
+pub(crate) struct KeySet {
+    /// A key stands here once for each algorithm that it serves, with its place in the set.
+    pub keys: Vec<(usize, Key)>,
+    /// Why other keys can't be used. What is meant for something else is not told.
+    pub left_out: Vec<ConfigError>,
+}
+
 /// Reads a JWK Set given as an object or as its text. With `algorithms`, keys for others are left out. Messages never copy what stands there: it could be a private key.
 ///
-/// Keys that are not for signatures or of a kind not known here are left out too (RFC 7517 section 5): identity providers publish such keys beside the ones
-/// that matter. What is left must be at least one key, and no `kid` may stand twice.
-pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<Vec<Key>> {
+/// RFC 7517 section 5: a set may hold keys of kinds not known here, or with missing or bad members, and those SHOULD be ignored. What is left must be at least one key.
+pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<KeySet> {
     let text;
     let raw = if node.is_text() {
         text = node.text()?;
@@ -27,13 +36,15 @@ pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<
                     error.line(),
                     error.column()
                 );
-                return node.refuse_as(found, "a JWK Set");
+                let mut problem = ConfigError::new(node.path, found, "a JWK Set");
+                problem.hint = pasted(text.trim_ascii_start()).map(str::to_owned);
+                node.problems.push(problem);
+                return None;
             }
         }
     } else {
         node.raw
     };
-    let before = node.problems.len();
     let path = node.path;
     let mut fields = Fields::open(Node {
         raw,
@@ -41,117 +52,166 @@ pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<
         problems: node.problems,
         quiet: true,
     })?;
-    let keys = fields.required_with("keys", |node| {
-        // A key that is left out is an item too, so that one bad key hides no other.
-        node.items(|node| Some(read_key(node, algorithms)))
-    });
-    // Other members of the set are allowed by RFC 7517 section 5.
-    let keys: Vec<(usize, Key)> = (0..)
-        .zip(keys?)
-        .filter_map(|(index, key)| Some((index, key?)))
-        .collect();
-    for (place, (index, key)) in keys.iter().enumerate() {
-        if let Some(id) = &key.id
-            && keys
-                .iter()
-                .take(place)
-                .any(|(_, other)| other.id.as_ref() == Some(id))
-        {
-            fields.problem(
-                &format!("keys[{index}].kid"),
-                format!("`{id}` again"),
-                "a kid of its own",
-            );
-        }
-    }
-    if keys.is_empty() && fields.problems.len() == before {
-        fields.problem(
-            "keys",
-            "no key that could verify a token",
-            "at least one public key for an algorithm in use",
-        );
-    }
-    Some(keys.into_iter().map(|(_, key)| key).collect())
-}
-
-/// `None` when the key was refused, or is for something else.
-fn read_key(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<Key> {
-    let mut jwk = Fields::open(node)?;
-    if let Some(secret) = SECRET.iter().find(|name| jwk.has(name)) {
-        jwk.problem(secret, "a private or symmetric key", "a public key only")
-            .hint =
-            Some("whoever can read the policy could now sign tokens: make a new key".to_owned());
+    if !fields.has("keys") {
+        let hint = if fields.has("kty") {
+            Some("a single key belongs into a set: `{\"keys\": [{…}]}`")
+        } else {
+            raw.get().contains("-----BEGIN").then_some(CERTIFICATES)
+        };
+        fields
+            .problem("keys", "nothing", "the list of keys (RFC 7517 section 5)")
+            .hint = hint.map(str::to_owned);
         return None;
     }
-    let kind: Option<String> = jwk.required("kty");
+    let before = fields.problems.len();
+    let mut set = KeySet {
+        keys: Vec::new(),
+        left_out: Vec::new(),
+    };
+    // Other members of the set are allowed by RFC 7517 section 5.
+    fields.required_with("keys", |node| {
+        let mut place = 0..;
+        node.items(|node| {
+            read_key(node, place.next()?, algorithms, &mut set);
+            Some(())
+        })
+    })?;
+    if set.keys.is_empty() && fields.problems.len() == before {
+        if set.left_out.is_empty() {
+            fields.problem(
+                "keys",
+                "no key that could verify a token",
+                "at least one public key for an algorithm in use",
+            );
+        }
+        fields.problems.append(&mut set.left_out);
+    }
+    Some(set)
+}
+
+const CERTIFICATES: &str = "these are certificates and no keys: the issuer publishes a JWK Set too, at the `jwks_uri` of its `/.well-known/openid-configuration`";
+
+/// What to do about a text that stands for a key set and is none.
+fn pasted(text: &str) -> Option<&'static str> {
+    if text.starts_with("http") {
+        Some("the address of a key set does not work here: put in what it answers")
+    } else if text.starts_with("-----BEGIN") {
+        Some("PEM is not read here: write the public key as a JWK, in `{\"keys\": [{…}]}`")
+    } else {
+        None
+    }
+}
+
+fn read_key(node: Node<'_, '_>, place: usize, algorithms: &[Algorithm], set: &mut KeySet) {
+    let mut told = Vec::new();
+    let opened = Fields::open(Node {
+        raw: node.raw,
+        path: node.path,
+        problems: &mut told,
+        quiet: true,
+    });
+    let read = opened.and_then(|mut jwk| {
+        let secret = SECRET.iter().find(|name| jwk.has(name));
+        if let Some(secret) = secret {
+            let problem = ConfigError::new(
+                Path::Field(&node.path, secret),
+                "a private or symmetric key",
+                "a public key only",
+            );
+            node.problems.push(
+                problem.hint("whoever can read the policy could now sign tokens: make a new key"),
+            );
+            return None;
+        }
+        let kind: Option<String> = jwk.required("kty");
+        if kind.as_deref() == Some("oct") {
+            node.problems.push(ConfigError::new(
+                Path::Field(&node.path, "kty"),
+                "a symmetric key",
+                "a public key",
+            ));
+            return None;
+        }
+        read_public(&mut jwk, kind, algorithms)
+    });
+    match read {
+        Some((id, serves, material)) if told.is_empty() => {
+            set.keys.extend(serves.into_iter().map(|algorithm| {
+                let (id, material) = (id.clone(), material.clone());
+                let key = Key {
+                    id,
+                    algorithm,
+                    material,
+                };
+                (place, key)
+            }));
+        }
+        _ => set.left_out.append(&mut told),
+    }
+}
+
+/// `None` when the key can't be used, which a problem tells, or is for something else, which nothing tells.
+fn read_public(
+    jwk: &mut Fields<'_, '_>,
+    kind: Option<String>,
+    algorithms: &[Algorithm],
+) -> Option<(Option<String>, Vec<Algorithm>, KeyMaterial)> {
+    use Algorithm::{EdDsa, Es256, Es384, Ps256, Rs256, Rs384, Rs512};
     let usage: Option<String> = jwk.optional("use");
+    let operations: Option<Vec<String>> = jwk.optional("key_ops");
     let id: Option<String> = jwk.optional("kid");
     let named: Option<String> = jwk.optional("alg");
     let curve: Option<String> = jwk.optional("crv");
-    if kind.as_deref() == Some("oct") {
-        jwk.problem("kty", "a symmetric key", "a public key");
+    // RFC 7517 sections 4.2 and 4.3.
+    let verifies = usage.is_none_or(|usage| usage == "sig")
+        && operations.is_none_or(|operations| operations.iter().any(|name| name == "verify"));
+    if !verifies {
         return None;
     }
-    if usage.is_some_and(|usage| usage != "sig") {
-        return None;
-    }
-    let named = match named {
-        None => None,
-        Some(name) => Some(Algorithm::named(&name)?),
-    };
-    use Algorithm::{EdDsa, Es256, Es384, Ps256, Rs256, Rs384, Rs512};
     let fits: &[Algorithm] = match (kind?.as_str(), curve.as_deref()) {
         ("RSA", _) => &[Rs256, Rs384, Rs512, Ps256],
         ("EC", Some("P-256")) => &[Es256],
         ("EC", Some("P-384")) => &[Es384],
         ("OKP", Some("Ed25519")) => &[EdDsa],
-        _ => return None,
+        _ => {
+            let expected = "`RSA`, `EC` with P-256 or P-384, or `OKP` with Ed25519";
+            jwk.problem("kty", "a kind of key that is not supported", expected);
+            return None;
+        }
     };
-    let algorithm = match (named, fits) {
-        (Some(algorithm), _) => algorithm,
-        (None, [only]) => *only,
-        (None, _) => rsa_algorithm(algorithms),
+    let wanted = |algorithm: &Algorithm| algorithms.is_empty() || algorithms.contains(algorithm);
+    let serves: Vec<Algorithm> = match named.as_deref().map(Algorithm::named) {
+        Some(Some(named)) if fits.contains(&named) => vec![named],
+        Some(Some(named)) => {
+            let found = format!("`{}`", named.name());
+            jwk.problem("alg", found, "an algorithm of the key's kind");
+            return None;
+        }
+        // A list of algorithms says already that others don't matter.
+        Some(None) if !algorithms.is_empty() => return None,
+        Some(None) => {
+            let found = "an algorithm that is not supported";
+            jwk.problem("alg", found, "one of `algorithms` in the reference");
+            return None;
+        }
+        None if algorithms.is_empty() => fits.iter().take(1).copied().collect(),
+        None => fits.to_vec(),
     };
-    if !fits.contains(&algorithm) {
-        jwk.problem(
-            "alg",
-            format!("`{}`", algorithm.name()),
-            "an algorithm of the key's kind",
-        );
-        return None;
-    }
-    if !algorithms.is_empty() && !algorithms.contains(&algorithm) {
-        return None;
-    }
-    let material = match algorithm {
-        Rs256 | Rs384 | Rs512 | Ps256 => rsa(&mut jwk)?,
+    let serves: Vec<Algorithm> = serves.into_iter().filter(wanted).collect();
+    let first = *serves.first()?;
+    let material = match first {
+        Rs256 | Rs384 | Rs512 | Ps256 => rsa(jwk)?,
         Es256 => {
-            let (x, y) = (coordinate(&mut jwk, "x"), coordinate(&mut jwk, "y"));
+            let (x, y) = (coordinate(jwk, "x"), coordinate(jwk, "y"));
             KeyMaterial::P256 { x: x?, y: y? }
         }
         Es384 => {
-            let (x, y) = (coordinate(&mut jwk, "x"), coordinate(&mut jwk, "y"));
+            let (x, y) = (coordinate(jwk, "x"), coordinate(jwk, "y"));
             KeyMaterial::P384 { x: x?, y: y? }
         }
-        EdDsa => KeyMaterial::Ed25519(coordinate(&mut jwk, "x")?),
+        EdDsa => KeyMaterial::Ed25519(coordinate(jwk, "x")?),
     };
-    Some(Key {
-        id,
-        algorithm,
-        material,
-    })
-}
-
-/// An RSA key without `alg` is pinned to the provider's one RSA algorithm, else to RS256.
-fn rsa_algorithm(algorithms: &[Algorithm]) -> Algorithm {
-    use Algorithm::{Ps256, Rs256, Rs384, Rs512};
-    let mut rsa = algorithms
-        .iter()
-        .filter(|algorithm| matches!(algorithm, Rs256 | Rs384 | Rs512 | Ps256));
-    match (rsa.next(), rsa.next()) {
-        (Some(only), None) => *only,
-        _ => Rs256,
-    }
+    Some((id.filter(|id| !id.is_empty()), serves, material))
 }
 
 fn rsa(jwk: &mut Fields<'_, '_>) -> Option<KeyMaterial> {

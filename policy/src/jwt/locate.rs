@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use crate::bytes::{find, unhex};
 use crate::config::Location;
 use crate::decision::Edit;
-use crate::request::Request;
+use crate::request::{Request, length_bit};
+use crate::strip::{same_header, spelled};
 
 /// What was found in the places looked at. `places` has a bit for each place with the token.
 pub(crate) enum Located<'r> {
@@ -30,10 +31,15 @@ impl<'r> Located<'r> {
                 Location::Header { name, prefix } => {
                     // A line with another credential beside a token's is as much of a second opinion as a part behind a comma.
                     let (mut here, mut other) = (Self::Nothing, false);
-                    for part in request.headers.all(name).flat_map(parts) {
-                        match after_prefix(part.trim_ascii(), prefix) {
-                            Some(token) => here.add(Some(Cow::Borrowed(token)), bit),
-                            None => other = true,
+                    for part in lines(request, name)
+                        .flat_map(|(_, value)| parts(value))
+                        .map(<[u8]>::trim_ascii)
+                    {
+                        match after_prefix(part, prefix) {
+                            Some(token) if !fits_longer(part, name, prefix, locations) => {
+                                here.add(Some(Cow::Borrowed(token)), bit);
+                            }
+                            _ => other = true,
                         }
                     }
                     match here {
@@ -53,7 +59,7 @@ impl<'r> Located<'r> {
                 }
                 Location::Param(name) => {
                     for (_, value) in pairs(request)
-                        .map(parameter)
+                        .map(|(_, pair)| parameter(pair))
                         .filter(|(parameter, _)| *unescaped(parameter) == *name.as_bytes())
                     {
                         found.add(Some(unescaped(value)), bit);
@@ -78,6 +84,33 @@ impl<'r> Located<'r> {
             _ => Self::Several,
         };
     }
+}
+
+/// The lines of a header in every spelling, with the name as it came: to servers that hand over headers as variables they are one header.
+fn lines<'a, 'r>(
+    request: &'a Request<'r>,
+    known: &'a str,
+) -> impl Iterator<Item = &'r (&'r [u8], &'r [u8])> + use<'a, 'r> {
+    request
+        .headers
+        .of_lengths(length_bit(known.as_bytes()))
+        .iter()
+        .filter(move |(name, _)| same_header(name, known))
+}
+
+/// Whether a part belongs to another place of the same header, whose prefix is longer.
+fn fits_longer(part: &[u8], name: &str, prefix: &str, locations: &[Location]) -> bool {
+    locations.iter().any(|location| match location {
+        Location::Header {
+            name: other,
+            prefix: longer,
+        } => {
+            longer.len() > prefix.len()
+                && same_header(other.as_bytes(), name)
+                && after_prefix(part, longer).is_some()
+        }
+        Location::Cookie(_) | Location::Param(_) => false,
+    })
 }
 
 /// The parts of a list. Most values are none, and are told by the fastest search there is.
@@ -123,15 +156,22 @@ fn unquoted(value: &[u8]) -> &[u8] {
         .unwrap_or(value)
 }
 
-/// The pairs of the query, as they stand.
-fn pairs<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r [u8]> {
+/// The pairs of the query, as they stand, each with the separator before it. Some servers split at `;` too (HTML 4.01 appendix B.2.2), so a token between two of them counts.
+fn pairs<'r>(request: &Request<'r>) -> impl Iterator<Item = (Option<u8>, &'r [u8])> {
     let target = request.first(":path").unwrap_or_default();
     let target = target.split(|b| *b == b'#').next().unwrap_or_default();
     let mark = target.iter().position(|b| *b == b'?');
-    let query = mark
-        .and_then(|mark| target.get(mark + 1..))
-        .unwrap_or_default();
-    query.split(|b| *b == b'&')
+    let mut query = mark.and_then(|mark| target.get(mark + 1..));
+    let mut before = None;
+    std::iter::from_fn(move || {
+        let rest = query?;
+        let end = rest.iter().position(|b| matches!(b, b'&' | b';'));
+        let pair = rest.get(..end.unwrap_or(rest.len()))?;
+        let separator = before;
+        before = end.and_then(|end| rest.get(end).copied());
+        query = end.and_then(|end| rest.get(end + 1..));
+        Some((separator, pair))
+    })
 }
 
 /// A pair's name and value, as they stand.
@@ -183,7 +223,8 @@ pub(crate) fn remove(
         .collect();
     for location in &holding {
         if let Location::Header { name, .. } = location {
-            edits.push(Edit::remove(name.as_str()));
+            let names = lines(request, name).map(|(name, _)| Edit::remove(spelled(name)));
+            edits.extend(names);
         }
     }
     let is_cookie = |name: &[u8]| {
@@ -217,15 +258,20 @@ pub(crate) fn remove(
         .iter()
         .any(|location| matches!(location, Location::Param(_)))
     {
-        let left: Vec<&[u8]> = pairs(request)
-            .filter(|pair| !is_param(&unescaped(parameter(pair).0)))
-            .collect();
+        let mut left = Vec::new();
+        for (separator, pair) in
+            pairs(request).filter(|(_, pair)| !is_param(&unescaped(parameter(pair).0)))
+        {
+            if !left.is_empty() {
+                left.push(separator.unwrap_or(b'&'));
+            }
+            left.extend_from_slice(pair);
+        }
         let target = request.first(":path").unwrap_or_default();
         let path = target
             .split(|b| matches!(b, b'?' | b'#'))
             .next()
             .unwrap_or_default();
-        let left = left.join(&b'&');
         edits.push(Edit::set(
             ":path",
             if left.is_empty() {

@@ -13,7 +13,7 @@ pub(crate) use cache::Verified;
 pub use cache::VerifiedTokens;
 pub(crate) use emit::edits;
 pub(crate) use json::Json;
-pub(crate) use jwks::read_jwks;
+pub(crate) use jwks::{KeySet, read_jwks};
 pub use key::{Key, KeyMaterial};
 pub(crate) use locate::{Located, remove};
 pub(crate) use token::{Claims, Unverified};

@@ -132,7 +132,8 @@ impl<'t> Unverified<'t> {
         })
     }
 
-    /// The one key that may verify this token: by `kid`, or without one the only key of the algorithm.
+    /// The one key that may verify this token: by `kid` and algorithm, or without a `kid` the only key of the algorithm. A key without an id fits a `kid` that no other
+    /// key has (RFC 7517 section 4.5: it is optional there).
     fn choose_key<'p>(&self, provider: &'p Provider) -> Result<&'p Key, Reason> {
         let named = self
             .header
@@ -141,27 +142,22 @@ impl<'t> Unverified<'t> {
             .ok_or(Reason::TokenMalformed)?;
         // `none` and HMAC have no name here (RFC 8725 section 3.1).
         let algorithm = Algorithm::named(named).ok_or(Reason::AlgorithmNotAllowed)?;
-        if !provider.keys.iter().any(|key| key.algorithm == algorithm) {
+        let keys = || provider.keys.iter().map(|(_, key)| key);
+        let fitting = || keys().filter(|key| key.algorithm == algorithm);
+        if fitting().next().is_none() {
             return Err(Reason::AlgorithmNotAllowed);
         }
         match self.header.member("kid") {
-            None => {
-                let mut fitting = provider
-                    .keys
-                    .iter()
-                    .filter(|key| key.algorithm == algorithm);
-                match (fitting.next(), fitting.next()) {
-                    (Some(only), None) => Ok(only),
-                    _ => Err(Reason::KeyNotFound),
-                }
-            }
+            None => only(fitting()),
             Some(Json::Text(id)) => {
-                let key = provider.keys.iter().find(|key| key.id.as_ref() == Some(id));
-                let key = key.ok_or(Reason::KeyNotFound)?;
-                if key.algorithm == algorithm {
-                    Ok(key)
+                let mut own = keys().filter(|key| key.id.as_ref() == Some(id)).peekable();
+                if own.peek().is_some() {
+                    own.find(|key| key.algorithm == algorithm)
+                        .ok_or(Reason::AlgorithmNotAllowed)
+                } else if id.is_empty() {
+                    Err(Reason::KeyNotFound)
                 } else {
-                    Err(Reason::AlgorithmNotAllowed)
+                    only(fitting().filter(|key| key.id.is_none()))
                 }
             }
             Some(_) => Err(Reason::TokenMalformed),
@@ -275,5 +271,13 @@ impl<'t> Unverified<'t> {
             Some(Json::Text(text)) => Ok(Some(text)),
             Some(_) => Err(Reason::ClaimsMalformed),
         }
+    }
+}
+
+/// The key, where there is exactly one.
+fn only<'p>(mut keys: impl Iterator<Item = &'p Key>) -> Result<&'p Key, Reason> {
+    match (keys.next(), keys.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(Reason::KeyNotFound),
     }
 }

@@ -14,7 +14,7 @@ mod rule;
 pub(crate) use claims::holds;
 pub(crate) use host::HostPattern;
 pub(crate) use method::MethodPattern;
-pub(crate) use path::PathPattern;
+pub(crate) use path::{Path, PathPattern};
 pub(crate) use rule::{CompiledRule, Terms};
 
 use crate::config::AmbiguousPath;
@@ -23,7 +23,6 @@ use crate::request::Request;
 use host::Host;
 use index::RuleIndex;
 use method::Method;
-use path::Path;
 
 /// What two readers could take for two different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -213,7 +213,7 @@ fn without_last_slash(path: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 }
 
 /// Paths that a rule names.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum PathPattern {
     Any,
     Exact(Vec<u8>),

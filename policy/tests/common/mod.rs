@@ -289,7 +289,7 @@ pub fn essence(decision: &Decision) -> String {
 pub fn dashed(name: &[u8]) -> Vec<u8> {
     name.iter()
         .map(|byte| {
-            if *byte == b'_' {
+            if b"!#$%&'*+.^_`|~".contains(byte) {
                 b'-'
             } else {
                 byte.to_ascii_lowercase()
