@@ -50,5 +50,5 @@ pub use echo::{Echo, Echoed};
 pub use envoy::Envoy;
 pub use error::{Error, Result};
 pub use listener::{Action, Listener, Position};
-pub use tools::{envoy_binary, envoy_versions, noop_wasm, repository};
+pub use tools::{envoy_binary, envoy_versions, noop_wasm, repository, tool};
 pub use wasm::Wasm;

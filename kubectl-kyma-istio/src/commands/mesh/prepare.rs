@@ -52,7 +52,7 @@ pub async fn prepare(
     // Before anything is rendered: istioctl of that version may have to be fetched.
     if let Some(gate) = unsupported(&observed, &given.version.to_string()).filter(|_| !is_managed) {
         match purpose {
-            Purpose::Install => return Err(Error::Gates(vec![gate])),
+            Purpose::Install => return Err(Error::from(vec![gate])),
             Purpose::Show => printer.story(&gate.what),
         }
     }

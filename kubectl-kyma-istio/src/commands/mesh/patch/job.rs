@@ -101,6 +101,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::report::Body;
 
     #[derive(Debug, Parser)]
     struct Alone {
@@ -112,7 +113,7 @@ mod tests {
         let job = ["patch", "--job", "--image=example.com/plugin:1"];
         let arguments = Alone::try_parse_from([&job[..], flags].concat()).expect("arguments");
         match manifests(&arguments.patch, "example.com/plugin:1").body {
-            MeshBody::Rendered(rendered) => rendered.before,
+            Body::Mesh(MeshBody::Rendered(rendered)) => rendered.before,
             other => panic!("{other:?}"),
         }
     }
