@@ -20,7 +20,7 @@ bench := cargo run --profile plugin -p lab --bin bench --
 # Crates that no workspace command reaches, because each is a workspace of its own.
 islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml playground/glue/Cargo.toml fuzz/Cargo.toml)
 deny := cargo deny --all-features check bans licenses sources
-shell_scripts := $(wildcard scripts/*.sh lab/*/*.sh fuzz/*.sh e2e/*.sh) .ci/run
+shell_scripts := $(wildcard scripts/*.sh lab/*/*.sh fuzz/*.sh e2e/*.sh release/*.sh) .ci/run
 
 .PHONY: help
 help: ## What you are reading
@@ -132,6 +132,24 @@ install: wasm ## Install the plugin to PREFIX/bin (~/.local/bin)
 	ln -sf kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma-istio
 	$(PREFIX)/bin/kubectl-kyma_istio completion install --dir $(PREFIX)/bin
 	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "kubectl finds the plugin once $(PREFIX)/bin is in PATH" ;; esac
+
+# Where the archives will be: it stands in krew's manifest.
+RELEASE_URL ?= https://example.com/kubectl-kyma-istio
+release_out := $(CURDIR)/out/release
+release := RELEASE_URL=$(RELEASE_URL) release
+
+.PHONY: release
+release: wasm ## Archive, filter, bill of materials, checksums and krew's manifest in out/release (RELEASE_URL= says where they will be); docs/release.md
+	rm -rf $(release_out)
+	$(release)/build.sh $(release_out) $(cache)/target-release
+
+.PHONY: release-test
+release-test: ## What `make release` made, in an empty root and in bash with an empty home (as root)
+	release/test.sh $(release_out)
+
+.PHONY: release-compare
+release-compare: ## Build the release a second time: the bytes must be the same
+	$(release)/compare.sh $(release_out)
 
 .PHONY: ci
 ci: lint test ## What must pass before a push
