@@ -2,6 +2,7 @@
 # Builds what a release consists of: `release/build.sh OUTPUT-FOLDER TARGET-DIR`. The same commit and compiler give the same bytes.
 # KYMA_ISTIO_WASM: the filter (`make wasm`). RELEASE_URL: where the archives will be; it stands in krew's manifest.
 set -euo pipefail
+umask 022
 # shellcheck source=release/toolchain.sh
 . "$(dirname "$0")/toolchain.sh"
 
@@ -30,7 +31,6 @@ binary=$target/$triple/dist/kubectl-kyma_istio
 for path in "$HOME" "$root" "$cargo_home" "$target"; do
     ! grep -qaF -- "$path/" "$binary" || die "the plugin contains the path $path"
 done
-if [[ ${RELEASE_STAGE-} == build ]]; then exit 0; fi
 
 name=kubectl-kyma-istio-$version-linux-amd64
 work=$(mktemp -d "$output/.work.XXXXXX")

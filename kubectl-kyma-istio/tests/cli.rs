@@ -800,3 +800,24 @@ fn a_reader_that_goes_away_is_no_error() {
     );
     assert_eq!((code, stderr.len()), (exit::DONE, 0));
 }
+
+#[test]
+fn a_saved_filter_is_the_same_each_time_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |name: &str| {
+        let to = folder.path().join(name).display().to_string();
+        plugin("", &["filter", "save", &to, "-o", "json"], "")
+    };
+    let digest = |answer: &Answer| {
+        let saved: serde_json::Value = serde_json::from_str(&answer.stdout)
+            .unwrap_or_else(|_| panic!("run `make wasm`: {}", answer.stderr));
+        saved["digest"].as_str().unwrap().to_owned()
+    };
+    let first = digest(&save("first"));
+    assert_eq!(first, digest(&save("second")));
+    let index = std::fs::read_to_string(folder.path().join("first/index.json")).unwrap();
+    assert!(index.contains(&first), "{index}");
+    let again = save("first");
+    assert_eq!(again.code, exit::INVALID);
+    assert!(again.stderr.contains("empty folder"), "{}", again.stderr);
+}
