@@ -369,7 +369,7 @@ fn call() -> impl Strategy<Value = Call> {
     let preflight = option::weighted(0.15, Just(()));
     (
         (
-            select(&["GET", "POST", "OPTIONS"][..]),
+            select(&["GET", "GET", "POST", "OPTIONS", "HEAD", "post"][..]),
             select(
                 &[
                     "/", "/a", "/a/b", "/admin", "/%61dmin", "//admin", "/x?a=1", "*",

@@ -45,8 +45,8 @@ struct Looks {
     path: bool,
 }
 
-/// Headers by which some frameworks replace the method, then those for the path, after the proxy judged them. Rails, Symfony, Express' method-override and ASP.NET Core
-/// read the first; Microsoft's and Google's APIs the next two; Symfony reads the last two and IIS' URL Rewrite writes them.
+/// Headers by which some frameworks replace the method, then those for the path, after the proxy judged them: the names of Google, Microsoft and IBM, which Express'
+/// method-override lists; then those of IIS' URL Rewrite, which Symfony and Zend read too (CVE-2018-14773).
 const OVERRIDES: [&str; 5] = [
     "x-http-method-override",
     "x-http-method",
