@@ -126,7 +126,7 @@ fn an_allowed_request_is_drawn_with_its_client() {
 ALLOWED
 
 position Gateway
-chain    10.6.6.6     not looked at
+chain    10.6.6.6     unverified
          203.0.113.9  client
          192.0.2.5    peer, trusted hop
 client   203.0.113.9  (left of the trusted proxies)

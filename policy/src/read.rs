@@ -206,9 +206,10 @@ impl<'a, 'p> Fields<'a, 'p> {
         let Some(left) = members(node.raw) else {
             return node.refuse("an object");
         };
-        let names = left.iter().map(|(name, _)| name.as_str()).collect();
-        for pair in sorted::<&str>(names).windows(2) {
-            if let [name, other] = pair
+        let names = left.iter().zip(0usize..);
+        let names = names.map(|((name, _), index)| (name.as_str(), index));
+        for pair in sorted(names.collect()).windows(2) {
+            if let [(name, _), (other, _)] = pair
                 && name == other
             {
                 let path = Path::Field(&node.path, name);

@@ -474,7 +474,7 @@ struct JwkSet {
     keys: Vec<Jwk>,
 }
 
-/// A public key (RFC 7517 section 4) with the members of its kind.
+/// A public key (RFC 7517 section 4) with the members of its kind; keys that lack some are left out.
 #[derive(JsonSchema)]
 #[schemars(extend("not" = {"anyOf": [
     {"required": ["d"]}, {"required": ["p"]}, {"required": ["q"]}, {"required": ["dp"]},
@@ -482,7 +482,7 @@ struct JwkSet {
 ]}))]
 struct Jwk {
     /// The kind of key.
-    kty: String,
+    kty: Option<String>,
     /// What the key is for.
     #[schemars(rename = "use")]
     usage: Option<String>,

@@ -115,7 +115,9 @@ fn resolve<'s>(root: &'s Value, schema: &'s Value, value: &Value) -> &'s Value {
             .iter()
             .map(|alternative| resolve(root, alternative, value));
         return resolved
-            .find(|alternative| fits(kind, &alternative["type"]))
+            .find(|alternative| {
+                fits(kind, &alternative["type"]) || kind == "string" && names(alternative).is_some()
+            })
             .unwrap_or_else(|| panic!("{schema} {value}"));
     }
     schema
@@ -312,7 +314,6 @@ const SPOILT: &[(&str, &str)] = &[
     ("/spec/jwt/providers/0/jwks", "[]"),
     ("/spec/jwt/providers/0/jwks/keys", "[]"),
     ("/spec/jwt/providers/0/jwks/keys/0/d", r#""AQ""#),
-    ("/spec/jwt/providers/0/jwks/keys/0/kty", "1"),
     ("/spec/jwt/providers/0/clockSkew", "60"),
     ("/spec/jwt/providers/0/clockSkew", r#""60""#),
     ("/spec/jwt/providers/0/clockSkew", r#""1 m""#),

@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::path::Path;
 
 use corpus::yaml::Document;
-use policy::Policy;
+use policy::{ConfigError, Policy};
 use serde_json::Value;
 use signature::Software;
 
@@ -81,6 +81,7 @@ fn whole_file(file: String, problem: Problem) -> Validated {
         name: None,
         fingerprint: None,
         problems: vec![problem],
+        warnings: Vec::new(),
     }
 }
 
@@ -106,25 +107,16 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
         .pointer("/metadata/name")
         .and_then(Value::as_str)
         .map(redact::anything);
-    let (fingerprint, problems) =
+    let shown =
+        |errors: &[ConfigError]| errors.iter().map(|error| shown(document, error)).collect();
+    let (fingerprint, problems, warnings) =
         match Policy::from_json(document.value.to_string().as_bytes(), &Software) {
-            Ok(policy) => (Some(policy.fingerprint().to_string()), Vec::new()),
-            Err(errors) => {
-                let problems = errors.into_iter().map(|error| {
-                    let place = document.place(&error.path);
-                    // A token may stand anywhere, as a field's name too.
-                    let shown = |text: &str| redact::anything(text);
-                    Problem {
-                        line: Some(place.line),
-                        column: Some(place.column),
-                        path: shown(&error.path),
-                        found: shown(&error.found),
-                        expected: shown(&error.expected),
-                        hint: error.hint.as_deref().map(shown),
-                    }
-                });
-                (None, problems.collect())
-            }
+            Ok(policy) => (
+                Some(policy.fingerprint().to_string()),
+                Vec::new(),
+                shown(policy.warnings()),
+            ),
+            Err(errors) => (None, shown(&errors), Vec::new()),
         };
     Validated {
         file: file.to_owned(),
@@ -132,5 +124,19 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
         name,
         fingerprint,
         problems,
+        warnings,
+    }
+}
+
+/// A problem with its place. A token may stand anywhere, as a field's name too.
+fn shown(document: &Document, error: &ConfigError) -> Problem {
+    let place = document.place(&error.path);
+    Problem {
+        line: Some(place.line),
+        column: Some(place.column),
+        path: redact::anything(&error.path),
+        found: redact::anything(&error.found),
+        expected: redact::anything(&error.expected),
+        hint: error.hint.as_deref().map(redact::anything),
     }
 }

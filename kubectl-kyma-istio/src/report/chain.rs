@@ -36,9 +36,9 @@ pub enum Mark {
     /// The direct peer, which Envoy itself wrote.
     #[serde(rename = "peer")]
     Peer,
-    /// Whoever wrote it is not trusted.
-    #[serde(rename = "not looked at")]
-    NotLookedAt,
+    /// It stands left of the client: anybody may have written it, and it changes nothing.
+    #[serde(rename = "unverified")]
+    Unverified,
     /// The reading ended here without a client.
     #[serde(rename = "not believed")]
     NotBelieved,
@@ -51,7 +51,7 @@ impl Mark {
             Self::TrustedHop => "trusted hop",
             Self::TakenForHop => "taken for a hop",
             Self::Peer => "peer",
-            Self::NotLookedAt => "not looked at",
+            Self::Unverified => "unverified",
             Self::NotBelieved => "not believed",
         }
     }
@@ -150,7 +150,7 @@ impl Reading {
         } else if self.client.is_none() && from_right == self.trusted {
             marks.push(Mark::NotBelieved);
         } else if marks.is_empty() {
-            marks.push(Mark::NotLookedAt);
+            marks.push(Mark::Unverified);
         }
         marks
     }

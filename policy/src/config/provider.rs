@@ -158,17 +158,18 @@ impl Provider {
         }
         let named = self.keys.iter().filter_map(|(place, key)| {
             let id = key.id.as_deref()?;
-            Some((id, key.algorithm, *place))
+            Some((format!("`{id}` for {}", key.algorithm.name()), *place))
         });
+        let named: Vec<(String, usize)> = named.collect();
+        let named = named.iter().map(|(name, place)| (name.as_str(), *place));
         for pair in sorted(named.collect()).windows(2) {
-            if let [(id, algorithm, _), (other, same, place)] = pair
-                && id == other
-                && algorithm == same
+            if let [(name, _), (other, place)] = pair
+                && name == other
             {
                 let item = Path::Item(&list, *place);
                 problems.push(ConfigError::new(
                     Path::Field(&item, "kid"),
-                    format!("`{id}` again for {}", algorithm.name()),
+                    format!("{name} again"),
                     "one key for a `kid` and an algorithm",
                 ));
             }

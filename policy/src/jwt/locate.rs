@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::bytes::{find, unhex};
+use crate::bytes::{find, same, unhex};
 use crate::config::Location;
 use crate::decision::Edit;
 use crate::request::{Request, length_bit};
@@ -95,7 +95,9 @@ fn lines<'a, 'r>(
         .headers
         .of_lengths(length_bit(known.as_bytes()))
         .iter()
-        .filter(move |(name, _)| same_header(name, known))
+        .filter(move |(name, _)| {
+            name.len() == known.len() && (same(name, known.as_bytes()) || same_header(name, known))
+        })
 }
 
 /// Whether a part belongs to another place of the same header, whose prefix is longer.
