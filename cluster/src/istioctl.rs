@@ -1,26 +1,34 @@
 //! The real `istioctl`, which renders: found, checked, downloaded, run. It never gets to see a cluster.
 
+mod address;
 mod archive;
 mod download;
 mod error;
 mod generate;
+mod http;
+mod sum;
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::process::Command;
 
+pub use address::Address;
 pub use download::{Release, download};
 pub use error::IstioctlError;
 pub use generate::{Generate, Rendered, generate};
 
 /// `istioctl version` answers in a tenth of a second; a cold disk is slower.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The program's file name.
-pub(crate) const PROGRAM: &str = if cfg!(windows) {
+/// No system has such a folder.
+const NOWHERE: &str = "/nonexistent/kyma-istio";
+/// The program's file name on this system.
+const PROGRAM: &str = if cfg!(windows) {
     "istioctl.exe"
 } else {
     "istioctl"
@@ -123,13 +131,8 @@ async fn version(path: &Path) -> Result<String, IstioctlError> {
         path: path.to_owned(),
         what,
     };
-    let run = command(path)
-        .args(["version", "--remote=false", "-o", "json"])
-        .stdin(Stdio::null())
-        .output();
-    let output = match tokio::time::timeout(PATIENCE, run).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(unusable(error.to_string())),
+    let output = match tokio::time::timeout(PATIENCE, ask_version(path)).await {
+        Ok(output) => output.map_err(|error| unusable(error.to_string()))?,
         Err(_) => {
             return Err(unusable(format!(
                 "`version` gave no answer in {} s",
@@ -154,28 +157,51 @@ async fn version(path: &Path) -> Result<String, IstioctlError> {
         .ok_or_else(|| unusable("`version` answers in another form than istioctl's".to_owned()))
 }
 
-/// A clean environment: no kubeconfig, no `ISTIOCTL_*` settings. What it prints depends on its arguments alone.
-pub(crate) fn command(path: &Path) -> Command {
-    const KEPT: [&str; 6] = [
-        "HOME",
-        "PATH",
-        "TMPDIR",
-        "TEMP",
-        "SYSTEMROOT",
-        "USERPROFILE",
-    ];
-    let mut command = Command::new(path);
-    command.env_clear().kill_on_drop(true);
-    command.envs(
-        KEPT.iter()
-            .filter_map(|name| Some((name, std::env::var_os(name)?))),
-    );
-    // Without it, `~/.kube/config` would be read.
-    command.env(
-        "KUBECONFIG",
-        if cfg!(windows) { "NUL" } else { "/dev/null" },
-    );
-    command
+/// A program that was written a moment ago is busy as long as another child, forked in that moment, has not been executed.
+async fn ask_version(path: &Path) -> io::Result<Output> {
+    loop {
+        let mut child = Child::new(path);
+        child
+            .command
+            .args(["version", "--remote=false", "-o", "json"]);
+        match child.command.stdin(Stdio::null()).output().await {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            output => return output,
+        }
+    }
+}
+
+/// An istioctl that is about to run in a clean environment: an empty home, no kubeconfig, no `ISTIOCTL_*` settings. What it
+/// prints depends on its arguments alone.
+pub(crate) struct Child {
+    pub command: Command,
+    /// Removed with this.
+    _home: Option<TempDir>,
+}
+
+impl Child {
+    pub fn new(path: &Path) -> Self {
+        const KEPT: [&str; 5] = ["PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"];
+        let made = tempfile::Builder::new().prefix("istioctl-").tempdir().ok();
+        // In a container nothing may be writable: then a home that isn't there, which is as empty.
+        let home = made.as_ref().map_or(Path::new(NOWHERE), TempDir::path);
+        let mut command = Command::new(path);
+        command.env_clear().kill_on_drop(true);
+        let kept = KEPT
+            .iter()
+            .filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.envs(kept);
+        // `~/.istioctl/config.yaml` has defaults for its flags, `~/.kube/config` a cluster.
+        command.env("HOME", home);
+        command.env("USERPROFILE", home);
+        command.env("KUBECONFIG", home.join("kubeconfig"));
+        Self {
+            command,
+            _home: made,
+        }
+    }
 }
 
 /// `1.30.2` of `v1.30.2-distroless`.

@@ -6,6 +6,10 @@ mod common;
 #[path = "mesh_cli/kit.rs"]
 mod kit;
 
+#[path = "mesh_cli/istioctl.rs"]
+mod istioctl;
+#[path = "mesh_cli/mirror.rs"]
+mod mirror;
 #[path = "mesh_cli/rendering.rs"]
 mod rendering;
 

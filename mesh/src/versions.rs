@@ -96,7 +96,7 @@ pub struct Istioctl {
 pub struct Archive {
     /// Where it is.
     pub url: String,
-    /// What it hashes to; without it nothing is downloaded unless the user gives the checksum.
+    /// What it hashes to; without it the sum counts that is published beside it.
     pub sha256: Option<Sha256>,
 }
 

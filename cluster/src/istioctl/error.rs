@@ -43,6 +43,64 @@ pub enum IstioctlError {
         /// Why, one line.
         cause: String,
     },
+    /// There is no such release, or not in this mirror.
+    #[error("found no istioctl {version} at `{url}`")]
+    NoRelease {
+        /// From where.
+        url: String,
+        /// The version.
+        version: String,
+    },
+    /// It leads to where nothing proves who answers.
+    #[error("`{from}` redirects to `{to}`, expected https")]
+    Redirect {
+        /// From where.
+        from: String,
+        /// Where to.
+        to: String,
+    },
+    /// `--istioctl-base-url` is no URL.
+    #[error("found {what} in the base URL `{base}`, expected `https://HOST/PATH`")]
+    Base {
+        /// It, without secrets.
+        base: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// No sum is published, and none was given.
+    #[error("found no `{url}` to check the archive beside it against")]
+    NoSum {
+        /// Where it was looked for.
+        url: String,
+    },
+    /// Anybody between could have written it.
+    #[error(
+        "`{url}` is plain HTTP, expected https for the sum that the archive is checked against"
+    )]
+    SumNotAuthentic {
+        /// Where it would come from.
+        url: String,
+    },
+    /// What is published, or was kept, is no sum of this archive.
+    #[error("`{from}` is no SHA-256 of the archive: {what}")]
+    Sum {
+        /// A URL, or a file of the cache.
+        from: String,
+        /// What was found and expected.
+        what: String,
+    },
+    /// Another archive under the same name.
+    #[error("the SHA-256 that is published for `{url}` is {published}, but it was {kept} in an earlier download, as `{}` says", path.display())]
+    SumChanged {
+        /// The archive.
+        url: String,
+        /// What is published now.
+        published: String,
+        /// What was published then.
+        kept: String,
+        /// Where that is kept.
+        path: PathBuf,
+    },
     /// Something else came. It was removed.
     #[error("`{url}` has SHA-256 {found}, expected {expected}; it was removed")]
     Checksum {
@@ -98,11 +156,18 @@ impl IstioctlError {
             Self::NotFound { .. }
             | Self::OtherVersion { .. }
             | Self::Unusable { .. }
+            | Self::NoRelease { .. }
+            | Self::Base { .. }
+            | Self::NoSum { .. }
+            | Self::SumNotAuthentic { .. }
+            | Self::Sum { .. }
             | Self::Archive { .. }
             | Self::Cache { .. }
             | Self::Render { .. } => Class::Invalid,
             Self::Download { .. } => Class::Unreachable,
-            Self::Checksum { .. } => Class::Refused,
+            Self::Redirect { .. } | Self::SumChanged { .. } | Self::Checksum { .. } => {
+                Class::Refused
+            }
             Self::TimedOut { .. } => Class::TimedOut,
             Self::Interrupted => Class::Partly,
         }
@@ -112,17 +177,31 @@ impl IstioctlError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NotFound { .. } | Self::OtherVersion { .. } | Self::Unusable { .. } => Some(
-                "name one of the right version with `--istioctl FILE` or $ISTIOCTL, or let it be downloaded",
-            ),
+            Self::NotFound { .. } | Self::OtherVersion { .. } | Self::Unusable { .. } => {
+                Some("name one of the right version with `--istioctl FILE` or $ISTIOCTL")
+            }
             Self::Download { .. } => Some(
-                "running it again continues the download; `--istioctl-url` names a mirror, `--istioctl FILE` one that you have",
+                "running it again continues the download; or put istioctl of this version into $PATH, name one with `--istioctl FILE`, or a mirror with `--istioctl-base-url URL`",
             ),
-            Self::Checksum { .. } => {
+            Self::NoRelease { .. } => Some(
+                "https://github.com/istio/istio/releases lists the versions; a mirror has them as `URL/VERSION/istioctl-VERSION-PLATFORM.tar.gz`",
+            ),
+            Self::NoSum { .. } | Self::SumNotAuthentic { .. } | Self::Sum { .. } => Some(
+                "`--istioctl-sha256` gives the sum, from a place that you trust; `--istioctl FILE` names an istioctl that you have",
+            ),
+            Self::SumChanged { .. } => Some(
+                "a release is not published twice: ask who publishes it; removing the file that is named accepts the new sum",
+            ),
+            Self::Checksum { .. } | Self::Redirect { .. } => {
                 Some("a proxy or mirror may have changed it; don't run what came from there")
             }
+            Self::Base { .. } => Some(
+                "it is given by `--istioctl-base-url` or $KYMA_ISTIO_ISTIOCTL_BASE_URL; the archives are at `URL/VERSION/`",
+            ),
+            Self::Cache { .. } => Some(
+                "$XDG_CACHE_HOME names another folder for the cache; `--istioctl FILE` needs none",
+            ),
             Self::Archive { .. }
-            | Self::Cache { .. }
             | Self::Render { .. }
             | Self::TimedOut { .. }
             | Self::Interrupted => None,

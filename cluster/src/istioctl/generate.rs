@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
-use super::{Istioctl, IstioctlError, command, error};
+use super::{Child, Istioctl, IstioctlError, error};
 
 /// What is rendered.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub async fn generate(istioctl: &Istioctl, input: Generate<'_>) -> Result<Render
         path: istioctl.path.clone(),
         what: error.to_string(),
     };
-    let mut command = command(&istioctl.path);
+    let Child { mut command, _home } = Child::new(&istioctl.path);
     command.args(["manifest", "generate", "--filename", "-"]);
     if let Some(folder) = input.manifests {
         command.arg("--manifests").arg(folder);

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod decide;
 mod diff;
+mod download_progress;
 mod explain;
 mod external_diff;
 pub mod filter;

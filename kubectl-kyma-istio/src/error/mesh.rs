@@ -42,12 +42,10 @@ impl MeshError {
     pub fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Delivery { hint, .. } => hint.as_deref().map(Cow::Borrowed),
-            Self::Gates(_) => Some("`kubectl kyma-istio explain CODE` tells what a code means".into()),
+            Self::Gates(_) => {
+                Some("`kubectl kyma-istio explain CODE` tells what a code means".into())
+            }
             Self::Cluster(error) => error.hint().map(Cow::Owned),
-            // A checksum is the one thing that the download lacks.
-            Self::Istioctl(IstioctlError::NotFound { .. }) => Some(
-                "name one with `--istioctl FILE` or $ISTIOCTL; or let it be downloaded, with the checksum of the release's `istioctl-VERSION-linux-amd64.tar.gz.sha256` as `--istioctl-sha256`".into(),
-            ),
             Self::Istioctl(error) => error.hint().map(Cow::Borrowed),
             Self::Run(error) => error.hint().map(Cow::Owned),
         }

@@ -5,6 +5,9 @@ use kubectl_kyma_istio::exit;
 use super::common::plugin;
 use super::kit::{folder, says_version};
 
+/// Nobody listens there.
+const NOWHERE: &str = "http://127.0.0.1:1/istio";
+
 #[test]
 fn the_operator_and_its_origins_need_no_istioctl() {
     let operator = plugin(&[
@@ -94,13 +97,19 @@ fn an_installation_without_istio_renders_nothing() {
 
 #[test]
 fn without_istioctl_it_says_how_to_get_one() {
-    let answer = plugin(&["render", "--profile", "evaluation"]).run();
-    assert_eq!((answer.code, answer.stdout.as_str()), (exit::INVALID, ""));
+    let answer = plugin(&["render", "--profile", "evaluation"])
+        .env("KYMA_ISTIO_ISTIOCTL_BASE_URL", NOWHERE)
+        .run();
+    assert_eq!(
+        (answer.code, answer.stdout.as_str()),
+        (exit::UNREACHABLE, "")
+    );
     for expected in [
-        "found no istioctl 1.31.1",
+        "can't download `http://127.0.0.1:1/",
+        "/istioctl-",
+        "$PATH",
         "--istioctl FILE",
-        "$ISTIOCTL",
-        "--istioctl-sha256",
+        "--istioctl-base-url",
     ] {
         assert!(
             answer.stderr.contains(expected),
@@ -123,11 +132,16 @@ fn an_istioctl_of_another_version_is_not_used() {
         named.stderr
     );
     assert!(named.stderr.contains("hint: "), "{}", named.stderr);
-    // On $PATH it is passed over, and told.
-    let passed = plugin(&arguments).env("PATH", folder.path()).run();
-    assert_eq!(passed.code, exit::INVALID);
+    // On $PATH it is passed over: the right one is fetched.
+    let passed = plugin(&arguments)
+        .env("PATH", folder.path())
+        .env("KYMA_ISTIO_ISTIOCTL_BASE_URL", NOWHERE)
+        .run();
+    assert_eq!(passed.code, exit::UNREACHABLE);
     assert!(
-        passed.stderr.contains("found no istioctl 1.31.1") && passed.stderr.contains("1.28.4"),
+        passed
+            .stderr
+            .contains("can't download `http://127.0.0.1:1/"),
         "{}",
         passed.stderr
     );

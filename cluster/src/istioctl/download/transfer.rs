@@ -1,139 +1,119 @@
 //! Bytes from a server into a file, in as many tries as bring something.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::io::{Read, Seek, SeekFrom, Write};
 
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
-use ureq::{Agent, http::StatusCode, http::header};
+use ureq::http::header::{self, HeaderMap};
+use ureq::http::{Method, StatusCode};
 
-use super::{Job, Received};
+use super::Received;
+use super::job::{Job, Partial, cache};
+use crate::error::first_line;
 use crate::istioctl::IstioctlError;
+use crate::istioctl::http::{Attempt, Client, answers, failed};
 
-/// Tries in a row that bring nothing.
-const TRIES: u32 = 3;
-const CONNECT: Duration = Duration::from_secs(10);
-/// Until the first byte.
-const ANSWER: Duration = Duration::from_secs(30);
-/// Between two pieces; the next try resumes.
-const SILENCE: Duration = Duration::from_secs(30);
-/// More than any release, less than a disk.
-const LARGEST: u64 = 1 << 30;
+/// A quarter of a gigabyte: the archives of istioctl 1.30 have 30 MB.
+const LARGEST: u64 = 256 << 20;
 
 impl Job {
     /// Until all is there. What came in one try is kept for the next, in this process or a later one.
-    pub(super) fn transfer(&self, partial: &File) -> Result<(), IstioctlError> {
-        let agent = agent();
-        let mut fruitless = 0;
-        loop {
-            let before = self.size(partial)?;
-            let error = match self.attempt(&agent, partial, before) {
-                Ok(()) => return Ok(()),
-                Err(Attempt::Final(error)) => return Err(error),
-                Err(Attempt::Passing(cause)) => IstioctlError::Download {
-                    url: self.release.url.clone(),
-                    cause,
-                },
-            };
-            fruitless = if self.size(partial)? > before {
-                0
-            } else {
-                fruitless + 1
-            };
-            if fruitless >= TRIES {
-                return Err(error);
-            }
-            self.pause()?;
-        }
+    pub(super) fn transfer(&self, client: &Client, partial: &Partial) -> Result<(), IstioctlError> {
+        let mut before = partial.size()?;
+        self.retry(
+            || self.attempt(client, partial),
+            || {
+                let now = partial.size()?;
+                let brought = now > before;
+                before = now;
+                Ok(brought)
+            },
+        )
     }
 
-    fn attempt(&self, agent: &Agent, mut partial: &File, from: u64) -> Result<(), Attempt> {
-        let mut request = agent.get(&self.release.url);
-        if from > 0 {
-            request = request.header(header::RANGE, format!("bytes={from}-"));
-        }
-        let mut response = request
-            .call()
-            .map_err(|error| Attempt::Passing(error.to_string()))?;
-        let at = match response.status() {
-            StatusCode::OK => 0,
-            StatusCode::PARTIAL_CONTENT if from > 0 => from,
-            // All of it, or more, is there already: its checksum decides.
-            StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => return Ok(()),
-            status if status.is_server_error() || status.as_u16() == 429 => {
-                return Err(Attempt::Passing(format!("the server answers {status}")));
-            }
-            status => return Err(self.fail(format!("the server answers {status}"))),
+    fn attempt(&self, client: &Client, partial: &Partial) -> Result<(), Attempt> {
+        let address = &self.release.address;
+        // The server sends the rest of the same file, or another one from its start (RFC 9110, 13.1.5).
+        let size = partial.size().map_err(Attempt::Final)?;
+        let resumed = partial.tag().filter(|_| size > 0);
+        let range = format!("bytes={size}-");
+        let headers = match &resumed {
+            Some(tag) => vec![(header::RANGE, range.as_str()), (header::IF_RANGE, tag)],
+            None => Vec::new(),
         };
-        partial
-            .set_len(at)
-            .and_then(|()| partial.seek(SeekFrom::Start(at)))
-            .map_err(|error| self.broken(error))?;
+        let mut response = client.ask(&Method::GET, address, &headers)?;
+        let at = match response.status() {
+            StatusCode::OK => {
+                let tag = strong_tag(response.headers());
+                partial.begin(tag).map_err(Attempt::Final)?;
+                0
+            }
+            StatusCode::PARTIAL_CONTENT if resumed.is_some() => {
+                if first_byte(response.headers()) != Some(size) {
+                    partial.begin(None).map_err(Attempt::Final)?;
+                    let cause = format!("the server sends another part than that from byte {size}");
+                    return Err(Attempt::Passing(failed(address, cause)));
+                }
+                size
+            }
+            // All of it, or more, is there already: its checksum decides.
+            StatusCode::RANGE_NOT_SATISFIABLE if resumed.is_some() => return Ok(()),
+            StatusCode::NOT_FOUND => return Err(Attempt::Final(self.no_release())),
+            status => return Err(Attempt::Final(answers(address, status))),
+        };
         let of = response.body().content_length().map(|length| length + at);
-        let mut body = response.body_mut().with_config().limit(LARGEST).reader();
+        self.check_size(partial, of.unwrap_or(at))?;
+        let mut file = &partial.file;
+        let unwritten = |source| Attempt::Final(cache("write", &partial.path, source));
+        file.seek(SeekFrom::Start(at)).map_err(unwritten)?;
+        let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
         let mut buffer = vec![0; 64 * 1024];
         let mut bytes = at;
         loop {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(Attempt::Final(IstioctlError::Interrupted));
-            }
-            let read = body
-                .read(&mut buffer)
-                .map_err(|error| Attempt::Passing(error.to_string()))?;
+            self.check_interrupt().map_err(Attempt::Final)?;
+            let read = body.read(&mut buffer).map_err(|error| {
+                Attempt::Passing(failed(address, first_line(&error.to_string())))
+            })?;
             if read == 0 {
                 break;
             }
-            partial
-                .write_all(buffer.get(..read).unwrap_or_default())
-                .map_err(|error| self.broken(error))?;
+            file.write_all(buffer.get(..read).unwrap_or_default())
+                .map_err(unwritten)?;
             bytes += read as u64;
+            self.check_size(partial, bytes)?;
             // Nobody looks any more when the caller is gone.
-            let _unseen = self.tell.send(Received { bytes, of });
+            let _unseen = self.report.send(Received { bytes, of });
         }
         match of {
-            Some(of) if bytes < of => Err(Attempt::Passing(format!(
-                "it ended after {bytes} of {of} bytes"
-            ))),
+            Some(of) if bytes < of => {
+                let cause = format!("it ended after {bytes} of {of} bytes");
+                Err(Attempt::Passing(failed(address, cause)))
+            }
             _ => Ok(()),
         }
     }
 
-    fn broken(&self, source: io::Error) -> Attempt {
-        Attempt::Final(self.cache("write the archive of", source))
-    }
-
-    fn fail(&self, cause: String) -> Attempt {
-        Attempt::Final(IstioctlError::Download {
-            url: self.release.url.clone(),
-            cause,
-        })
+    fn check_size(&self, partial: &Partial, bytes: u64) -> Result<(), Attempt> {
+        if bytes <= LARGEST {
+            return Ok(());
+        }
+        partial.begin(None).map_err(Attempt::Final)?;
+        let cause = format!("it has {bytes} bytes or more, expected at most {LARGEST}");
+        Err(Attempt::Final(failed(&self.release.address, cause)))
     }
 }
 
-/// Why a try ended.
-enum Attempt {
-    /// Another try may bring more.
-    Passing(String),
-    /// None will.
-    Final(IstioctlError),
+/// A tag that names bytes; a weak one only names a meaning (RFC 9110, 8.8.1).
+fn strong_tag(headers: &HeaderMap) -> Option<&str> {
+    let tag = headers.get(header::ETAG)?.to_str().ok()?;
+    tag.starts_with('"').then_some(tag)
 }
 
-/// Redirects and `$HTTPS_PROXY` are ureq's job, which is why it is here; the system's trust store knows a company's CA.
-fn agent() -> Agent {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(provider)
-        .build();
-    let config = Agent::config_builder()
-        .tls_config(tls)
-        .http_status_as_error(false)
-        .timeout_connect(Some(CONNECT))
-        .timeout_recv_response(Some(ANSWER))
-        .timeout_per_read(Some(SILENCE))
-        .build();
-    config.into()
+/// `42` of `bytes 42-99/100`.
+fn first_byte(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    range
+        .strip_prefix("bytes ")?
+        .split('-')
+        .next()?
+        .parse()
+        .ok()
 }

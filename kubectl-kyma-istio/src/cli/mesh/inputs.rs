@@ -74,13 +74,14 @@ impl Inputs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Rendering")]
 pub struct Istioctl {
-    /// The istioctl to render with [default: $ISTIOCTL, one of the right version on $PATH, else downloaded].
+    /// The istioctl to render with [default: $ISTIOCTL, one of the right version on $PATH, else downloaded and checked].
     #[arg(long, value_name = "FILE")]
     pub istioctl: Option<PathBuf>,
-    /// A mirror of Istio's releases; `{version}` is replaced.
-    #[arg(long, value_name = "URL", alias = "istioctl-url")]
+    /// A mirror of Istio's releases, with archives at `URL/VERSION/`, or where `{version}` stands in it
+    /// [default: $KYMA_ISTIO_ISTIOCTL_BASE_URL, else GitHub].
+    #[arg(long, value_name = "URL")]
     pub istioctl_base_url: Option<String>,
-    /// What the downloaded archive must hash to.
+    /// The SHA-256 that a downloaded archive must have [default: the one published beside it, over TLS].
     #[arg(long, value_name = "SHA-256", value_parser = sha256)]
     pub istioctl_sha256: Option<mesh::versions::Sha256>,
     /// Charts of an earlier bundle instead of those in istioctl.

@@ -34,6 +34,7 @@ pub fn run(
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
     if let Some(image) = &arguments.image {
+        rendering::refuse_credentials(&arguments.istioctl)?;
         return Ok(job::manifests(arguments, image));
     }
     let body = runtime::block_on(async {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use cluster::interrupt::Interrupt;
-use cluster::istioctl::{self, Generate, IstioctlError, Release, Sources};
+use cluster::istioctl::{self, Address, Generate, IstioctlError, Release, Sources};
 use mesh::compose::Composed;
-use mesh::versions::{Sha256, Version, versions};
+use mesh::versions::{Version, versions};
 use serde_json::Value;
 
 use super::runtime;
@@ -40,7 +40,7 @@ pub async fn found_or_downloaded(
 ) -> Result<istioctl::Istioctl, Error> {
     match found {
         Err(missing @ IstioctlError::NotFound { .. }) => {
-            let Some(release) = release(flags, version) else {
+            let Some(release) = release(flags, version)? else {
                 return Err(missing.into());
             };
             let cache = runtime::cache()?;
@@ -50,22 +50,45 @@ pub async fn found_or_downloaded(
     }
 }
 
-/// None: this platform has no archive, or nobody knows its checksum.
-fn release(flags: &cli::Istioctl, version: Version) -> Option<Release> {
-    let archive = versions().istioctl.archive(version, &platform())?;
-    let sha256: Sha256 = flags.istioctl_sha256.clone().or(archive.sha256)?;
-    let url = match &flags.istioctl_base_url {
-        None => archive.url,
-        Some(base) => {
-            let name = archive.url.rsplit('/').next().unwrap_or_default();
-            let base = base.replace("{version}", &version.to_string());
-            format!("{}/{name}", base.trim_end_matches('/'))
-        }
+/// None: this platform has no archive.
+fn release(flags: &cli::Istioctl, version: Version) -> Result<Option<Release>, IstioctlError> {
+    let Some(archive) = versions().istioctl.archive(version, &platform()) else {
+        return Ok(None);
     };
-    Some(Release {
-        version: version.to_string(),
-        url,
-        sha256: sha256.as_str().to_owned(),
+    let (folder, name) = archive.url.rsplit_once('/').unwrap_or_default();
+    let version = version.to_string();
+    let address = match mirror(flags) {
+        Some(base) => Address::in_mirror(&base, &version, name)?,
+        None => Address::in_folder(folder, name)?,
+    };
+    let sha256 = flags.istioctl_sha256.as_ref().or(archive.sha256.as_ref());
+    Ok(Some(Release {
+        version,
+        address,
+        sha256: sha256.map(|sum| sum.as_str().to_owned()),
+    }))
+}
+
+/// For what is printed with the flags in it.
+pub fn refuse_credentials(flags: &cli::Istioctl) -> Result<(), Error> {
+    let Some(base) = &flags.istioctl_base_url else {
+        return Ok(());
+    };
+    match Address::in_folder(base, "istioctl")?.has_credentials() {
+        true => Err(Error::input_hint(
+            "the Job would show the password in `--istioctl-base-url`",
+            "let its container have $KYMA_ISTIO_ISTIOCTL_BASE_URL from a Secret",
+        )),
+        false => Ok(()),
+    }
+}
+
+fn mirror(flags: &cli::Istioctl) -> Option<String> {
+    let named = flags.istioctl_base_url.clone();
+    named.or_else(|| {
+        std::env::var("KYMA_ISTIO_ISTIOCTL_BASE_URL")
+            .ok()
+            .filter(|url| !url.is_empty())
     })
 }
 

@@ -1,12 +1,13 @@
 //! Progress on stderr: a line for each change of state, with the seconds since the command began to work.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use cluster::apply::Change;
 use cluster::progress::{Event, Progress};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+use super::download_progress::DownloadProgress;
 use crate::printer::Printer;
 
 /// Runs the work and prints what it tells, as it tells it.
@@ -15,7 +16,8 @@ pub async fn told<T>(printer: &mut Printer<'_>, work: impl AsyncFnOnce(&Told) ->
     let told = Told {
         lines: sender,
         started: Instant::now(),
-        tenths: AtomicU64::new(0),
+        is_terminal: printer.is_interactive(),
+        download: Mutex::new(None),
     };
     let work = work(&told);
     tokio::pin!(work);
@@ -37,8 +39,9 @@ pub async fn told<T>(printer: &mut Printer<'_>, work: impl AsyncFnOnce(&Told) ->
 pub struct Told {
     lines: UnboundedSender<String>,
     started: Instant,
-    /// Tenths of the download that were told.
-    tenths: AtomicU64,
+    /// Somebody looks, so a download may draw a bar.
+    is_terminal: bool,
+    download: Mutex<Option<DownloadProgress>>,
 }
 
 impl Told {
@@ -71,27 +74,18 @@ impl Progress for Told {
 }
 
 impl Told {
-    /// A bar for each tenth; without a known size a line for each ten megabytes.
     fn download(&self, what: &str, bytes: u64, of: Option<u64>) {
-        const MEGABYTE: u64 = 1_000_000;
-        let tenth = match of {
-            Some(of) => bytes.saturating_mul(10) / of.max(1),
-            None => bytes / (10 * MEGABYTE),
-        };
-        if tenth == self.tenths.swap(tenth, Ordering::Relaxed) {
+        let Ok(mut download) = self.download.lock() else {
             return;
+        };
+        let progress = download
+            .get_or_insert_with(|| DownloadProgress::new(what, bytes, of, self.is_terminal));
+        let line = progress.update(bytes, of);
+        if of.is_some_and(|of| bytes >= of) {
+            *download = None;
         }
-        let megabytes = bytes / MEGABYTE;
-        self.say(&match of {
-            Some(of) => {
-                let done = usize::try_from(tenth.min(10)).unwrap_or(10);
-                let bar = format!("{}{}", "#".repeat(done), "-".repeat(10 - done));
-                format!(
-                    "downloading {what} [{bar}] {megabytes} of {} MB",
-                    of / MEGABYTE
-                )
-            }
-            None => format!("downloading {what}: {megabytes} MB"),
-        });
+        if let Some(line) = line {
+            self.say(&line);
+        }
     }
 }
