@@ -104,7 +104,7 @@ fn ctrl_c_leaves_a_part_that_the_next_run_continues() {
     // As the terminal does it.
     let group = format!("-{}", child.id());
     Command::new("/bin/sh")
-        .args(["-c", "kill -INT -- \"$1\"", "sh", &group])
+        .args(["-c", "kill -s INT -- \"$1\"", "sh", &group])
         .status()
         .unwrap();
     let output = child.wait_with_output().unwrap();

@@ -53,7 +53,7 @@ impl Pool {
                     [401, 401],
                 )),
                 16 => asks.push(ask(
-                    &format!("203.0.113.{index}x, 192.0.2.1"),
+                    &format!("203.0.113.9, 203.0.113.{index}x"),
                     &bearer,
                     [400, 400],
                 )),
