@@ -59,7 +59,7 @@ pub enum MeshCommand {
     Explain(Explain),
     /// Trusted proxies: who is believed about the client's address.
     #[command(subcommand)]
-    Xff(Xff),
+    Xff(Box<Xff>),
 }
 
 /// What `filter` does with registries and proxies.

@@ -50,9 +50,11 @@ pub fn run(
         MeshCommand::Status(arguments) => status::run(&arguments),
         MeshCommand::Check(arguments) => check::run(&arguments),
         MeshCommand::Explain(arguments) => explain::run(&arguments),
-        MeshCommand::Xff(Xff::Show(arguments)) => xff::show::run(&arguments),
-        MeshCommand::Xff(Xff::Set(arguments)) => xff::set::run(&arguments, stdin, printer),
-        MeshCommand::Xff(Xff::Probe(arguments)) => xff::probe::run(&arguments),
-        MeshCommand::Xff(Xff::Explain(arguments)) => xff::explain::run(&arguments, stdin),
+        MeshCommand::Xff(verb) => match *verb {
+            Xff::Show(arguments) => xff::show::run(&arguments),
+            Xff::Set(arguments) => xff::set::run(&arguments, stdin, printer),
+            Xff::Probe(arguments) => xff::probe::run(&arguments),
+            Xff::Explain(arguments) => xff::explain::run(&arguments, stdin),
+        },
     }
 }
