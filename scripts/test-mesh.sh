@@ -9,7 +9,7 @@ make go-tools &
 building=$!
 trap 'kill $building 2>/dev/null || true' EXIT
 
-read -ra tests <<<"${all_tests:?cargo's packages, see the Makefile}"
+read -ra tests <<<"${all_tests:?the packages, as the Makefile sets them}"
 # Binaries that are called `go_…` are left out by cargo unless they are named (`test = false`).
 cargo test "${tests[@]}" --test 'go_*' --no-run
 wait $building
