@@ -45,7 +45,7 @@ fn the_readmes_walk_installs_verifies_changes_and_then_has_nothing_to_do() {
     dry_run::is_harmless(&cluster, &["-f", "examples/istio.yaml"]);
     let differs = cluster.plugin(&diff).exits(1);
     for told in [
-        r#"data.mesh.defaultConfig.gatewayTopology: nothing -> {"numTrustedProxies":2}"#,
+        r#"data.mesh.defaultConfig.gatewayTopology: nothing -> {"numTrustedProxies":1}"#,
         "gateways take it when they restart (1 pod)",
         "1 sidecar needs sync",
     ] {
@@ -60,7 +60,7 @@ fn the_readmes_walk_installs_verifies_changes_and_then_has_nothing_to_do() {
         "--namespace=istio-system",
         "--output=jsonpath={.data.mesh}",
     ]);
-    assert!(mesh.contains("numTrustedProxies: 2"), "{mesh}");
+    assert!(mesh.contains("numTrustedProxies: 1"), "{mesh}");
     is_kept_as_it_is(&cluster, &again);
     cluster.plugin(&diff).exits(0).says("no differences");
 
