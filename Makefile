@@ -36,7 +36,7 @@ demo: wasm ## Build the filter and the part of the plugin that judges requests, 
 	KYMA_ISTIO=$(plugin) scripts/demo.sh
 
 .PHONY: test
-test: preflight wasm playground tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
+test: wasm playground tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
 	KYMA_ISTIO=$(plugin) cargo test $(all_tests) -- --show-output
 
 .PHONY: test-mesh
@@ -51,10 +51,10 @@ test-all: test test-mesh ## Both
 preflight:
 	@scripts/preflight.sh
 
-# Envoy, Node, Go and shellcheck, pinned in tools/requirements.txt. Before the tests, so that a missing registry is told at once.
+# Envoy and Node, pinned in tools/requirements.txt. Before the tests, so that a missing registry is told at once.
 .PHONY: tools
 tools:
-	@scripts/tools.sh
+	@scripts/tools.sh --fetch envoy node
 
 # Kubernetes, etcd, kwok and Istio from the Go module proxy. istioctl first: most tests need only it. A second one says another version.
 .PHONY: go-tools
@@ -93,7 +93,7 @@ lint: wasm ## Format, clippy, shellcheck, and cargo-deny where it is installed
 	@for manifest in $(islands); do cargo fmt --manifest-path "$$manifest" --check; done
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --workspace --test 'go_*' -- -D warnings
-	$$(scripts/tools.sh shellcheck) $(shell_scripts)
+	@shellcheck=$$(scripts/tools.sh shellcheck); "$$shellcheck" $(shell_scripts)
 	@if command -v cargo-deny >/dev/null; then $(deny); else echo "lint: cargo-deny is not installed, not run (cargo install cargo-deny --locked)"; fi
 
 .PHONY: deny
@@ -105,7 +105,7 @@ advisories: ## Known vulnerabilities of all dependencies (cargo-deny; fetches th
 	cargo deny --all-features check advisories
 
 .PHONY: wasm
-wasm: ## Build out/header-policy.wasm
+wasm: preflight ## Build out/header-policy.wasm
 	@scripts/wasm.sh
 
 .PHONY: playground

@@ -87,7 +87,7 @@ for version in "${reached[@]}"; do
     ISTIOCTL=$(istioctl_of "$version") || { failed+=("istioctl $version: the download, or its checksum"); continue; }
     export ISTIOCTL
     # Every field that is composed is one that this release knows, and appears in what it renders.
-    cargo test -q -p mesh --test rendered || failed+=("the fields of $version")
+    cargo test -q -p mesh --test go_rendered || failed+=("the fields of $version")
     for profile in evaluation production; do
         "$KYMA_ISTIO" render --profile "$profile" --istio-version "$version" >/dev/null || failed+=("render $profile $version")
     done

@@ -69,6 +69,7 @@ grep -q 'No CA certificates' "$work/tls" || die "without root certificates: $(ca
 ok "no root certificates, and the error says so"
 
 # An empty home, the archive's folder in PATH: Tab completes in bash, through kubectl too.
+command -v kubectl >/dev/null || die "no kubectl in PATH, which the test of its completion calls (scripts/go-tools.sh kubernetes builds one)"
 mkdir "$work/home"
 status=0
 env -i HOME="$work/home" PATH="$folder:$PATH" TERM=dumb python3 "$here/tab.py" "$folder" || status=$?

@@ -21,6 +21,8 @@ die() { say "$@"; exit 1; }
 
 components() { (cd "$tools" && for mod in */go.mod; do dirname "$mod"; done); }
 
+istio_says() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$root/versions.toml" | head -n 1; }
+
 # What a program says it is. Without a stamp, istioctl and istiod say `unknown` and the API server v0.0.0.
 stamps() { # component version
     local containerd=github.com/containerd/containerd/v2
@@ -28,7 +30,7 @@ stamps() { # component version
     # The pin is a commit near this tag: no module proxy serves the commits of Istio's release branches.
     istio | istio-cni)
         local istio=istio.io/istio/pkg/version
-        echo "-X $istio.buildVersion=${2:-1.31.1} -X $istio.buildHub=docker.io/istio -X $istio.buildStatus=Clean"
+        echo "-X $istio.buildVersion=${2:-$(istio_says default)} -X $istio.buildHub=docker.io/istio -X $istio.buildStatus=Clean"
         ;;
     kubernetes | kubernetes-node)
         local package=k8s.io/component-base/version version
@@ -53,8 +55,9 @@ build() { # component flags folder
     local compiler=$!
     # shellcheck disable=SC2064
     trap "kill $compiler 2>/dev/null || true; rm -rf '$work'" EXIT
+    trap 'exit 143' TERM INT
     # `tail` ends with the compiler.
-    until timeout 30 tail --pid=$compiler -f /dev/null; do
+    until timeout 30 tail --pid=$compiler -f /dev/null & wait $!; do
         say "building $1, $((SECONDS - started)) s"
     done
     wait $compiler || die "go build failed in lab/tools/$1"
@@ -89,7 +92,7 @@ folder() { # component[@version]
 }
 
 if [[ "${1-}" == --older ]]; then
-    sed -n 's/^older = "\(.*\)"$/\1/p' "$root/versions.toml"
+    istio_says older
     exit 0
 fi
 if [[ "${1-}" == --list ]]; then
@@ -103,6 +106,11 @@ if [[ $# == 0 ]]; then
     # The others are parts of the kind cluster (e2e/up.sh).
     set -- etcd istio kubernetes kwok
 fi
+# Whoever ends this script ends the compiler, too.
+child=''
+trap '[[ -z "$child" ]] || kill "$child" 2>/dev/null; exit 143' TERM INT
 for one in "$@"; do
-    (folder "$one")
+    (folder "$one") &
+    child=$!
+    wait "$child"
 done

