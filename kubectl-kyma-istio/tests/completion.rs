@@ -75,12 +75,17 @@ fn a_file_of_ours_that_is_out_of_date_is_written_again() {
     let file = folder.path().join(COMPLETER);
     install(folder.path(), &[]);
     let wanted = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("{wanted}# an earlier version\n")).unwrap();
+    fs::write(&file, wanted.replace("exec ", "exec earlier-")).unwrap();
     assert_eq!(said(&install(folder.path(), &[]))["changed"], true);
     assert_eq!(fs::read_to_string(&file).unwrap(), wanted);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(said(&install(folder.path(), &[]))["changed"], true);
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    // Somebody's own lines are somebody's.
+    let edited = format!("{wanted}echo mine\n");
+    fs::write(&file, &edited).unwrap();
+    assert_eq!(install(folder.path(), &[]).code, exit::INVALID);
+    assert_eq!(fs::read_to_string(&file).unwrap(), edited);
 }
 
 #[test]

@@ -672,6 +672,11 @@ fn differences_are_shown_for_every_version_that_is_rendered() {
     let gate = unsupported(&observed, "1.32.0").unwrap();
     assert_eq!(gate.code, Code::UnsupportedVersion);
     assert_eq!(unsupported(&observed, "1.31.9"), None);
+    // A downgrade is called so, whether or not the version is supported.
+    for version in ["1.29.3", "1.30.4"] {
+        let gate = unsupported(&observed, version).unwrap();
+        assert_eq!(gate.code, Code::Downgrade, "{version}");
+    }
 }
 
 #[test]

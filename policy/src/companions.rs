@@ -100,7 +100,9 @@ impl Companions {
     pub fn needs_tls(&self, distrusts: bool) -> bool {
         match self.mode {
             CompanionMode::Strip => true,
-            CompanionMode::FromTrustedPeers => distrusts && !self.keeps(PROTO.as_bytes()),
+            CompanionMode::FromTrustedPeers => {
+                self.is_also(PROTO.as_bytes()) || (distrusts && !self.keeps(PROTO.as_bytes()))
+            }
             CompanionMode::Keep => false,
         }
     }

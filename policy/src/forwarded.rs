@@ -66,6 +66,7 @@ impl Forwarded {
         let distrusts = sidecar || self.chain.may_distrust_peer();
         needs.tls |= self.companions.needs_tls(distrusts)
             || self.chain.may_strip()
+            || self.chain.may_leave_peer_unjudged()
             || !self.exempt.is_empty();
     }
 
@@ -80,7 +81,9 @@ impl Forwarded {
         let chain = list.as_deref();
         let mut finding = self.chain.find(request, position, chain);
         let exempt = !finding.anomalies.is_empty() && self.is_exempt(request);
-        if exempt && let Some(peer) = self.chain.sole_peer(&finding, position, chain) {
+        if exempt && let Some(peer) = Chain::sole_peer(&finding, position) {
+            // A check brings no headers of a proxy: none of its companions is one's.
+            finding.peer_trusted = false;
             finding.client = Client::Known(peer, How::Peer);
             finding.client_index = (finding.elements > 0).then_some(0);
             finding.anomalies = Anomalies::default();
@@ -107,6 +110,7 @@ impl Forwarded {
         let next = Next {
             finding,
             stripped,
+            exempt,
             // The one text that both headers get.
             client: address.map(spell),
         };
@@ -151,11 +155,13 @@ impl Forwarded {
         let Next {
             finding,
             stripped,
+            exempt,
             client,
         } = next;
         let peer = || finding.peer.map(spell);
-        // What is left of the chain when nobody can be believed: at a gateway the peer, whom Envoy itself wrote down.
-        let own = || peer().filter(|_| position == Position::Gateway);
+        // What is left of the chain when nobody can be believed: at a gateway the peer, whom Envoy itself wrote down. Not on an exempt path: a sidecar that trusts the
+        // peer would take it for the client.
+        let own = || peer().filter(|_| position == Position::Gateway && !exempt);
         let written: Option<Arc<[u8]>> = match self.outbound {
             Outbound::Append
                 if position == Position::SidecarInbound && (*stripped || chain.is_none()) =>
@@ -240,6 +246,7 @@ fn spell(address: IpAddr) -> Arc<[u8]> {
 struct Next {
     finding: Finding,
     stripped: bool,
+    exempt: bool,
     client: Option<Arc<[u8]>>,
 }
 

@@ -6,7 +6,7 @@ use crate::config::{self, Access, Location, Preflight, Provider, TokenAfter};
 use crate::decision::{Draft, RuleRef};
 use crate::error::ConfigError;
 use crate::jwt::{Located, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
-use crate::matching::{CompiledRule, Rules, Terms, holds};
+use crate::matching::{CompiledRule, Rules, Terms, holds, replaces_method};
 use crate::reason::Reason;
 use crate::request::Request;
 
@@ -258,10 +258,11 @@ impl Tokens {
 }
 
 /// A CORS preflight carries no credentials (Fetch standard, "CORS protocol and credentials"), so no token can be asked of it. Anybody can make one: it passes nothing
-/// else.
+/// else. A browser's preflight has no header that replaces the method; one that has is another request for a framework that reads it.
 fn is_preflight(request: &Request<'_>) -> bool {
     let some = |name: &str| request.first(name).is_some_and(|value| !value.is_empty());
     request.first(":method") == Some(b"OPTIONS")
         && some("origin")
         && some("access-control-request-method")
+        && !replaces_method(request)
 }

@@ -88,7 +88,7 @@ fn is_to_be_written(path: &Path) -> Result<bool, Error> {
                 source,
             })?;
             let text = String::from_utf8_lossy(&content);
-            match text.lines().any(|line| line == MARK) {
+            match text.lines().nth(1) == Some(MARK) && text.lines().count() == 3 {
                 true => Ok(text != file() || !is_executable(&found)),
                 false => Err(foreign("another file")),
             }

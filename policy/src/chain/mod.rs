@@ -97,6 +97,13 @@ impl Chain {
         }
     }
 
+    /// Whether a chain that ends the walk before its peer was judged can go on.
+    pub fn may_leave_peer_unjudged(&self) -> bool {
+        [Anomaly::TooLong, Anomaly::Malformed]
+            .into_iter()
+            .any(|anomaly| self.action(anomaly) == Action::Allow)
+    }
+
     /// Whether a chain can be dropped whole.
     pub fn may_strip(&self) -> bool {
         let strips = |anomaly: Anomaly| self.action(anomaly) == Action::Strip;
@@ -213,18 +220,12 @@ impl Chain {
         finding
     }
 
-    /// The direct peer of a request without any received chain: at a gateway the one element that Envoy appended, behind a trusted gateway the one that was appended there.
-    pub fn sole_peer(
-        &self,
-        finding: &Finding,
-        position: Position,
-        list: Option<&[u8]>,
-    ) -> Option<IpAddr> {
+    /// The direct peer of a request without any received chain: at a gateway the one element that Envoy appended. A gateway in front of a sidecar may have dropped
+    /// the chain that it received, so a request without one from a trusted gateway proves nothing about where it began.
+    pub fn sole_peer(finding: &Finding, position: Position) -> Option<IpAddr> {
         match (position, finding.elements) {
             (Position::Gateway, 1) => finding.peer,
-            (Position::Gateway, _) => None,
-            (_, 0) => finding.peer,
-            (_, 1) if finding.peer_trusted && !self.canonical => self.parse(trim(list?)),
+            (Position::SidecarInbound, 0) if !finding.peer_trusted => finding.peer,
             _ => None,
         }
     }

@@ -20,6 +20,7 @@ pub(crate) use rule::{CompiledRule, Terms};
 use crate::config::AmbiguousPath;
 use crate::reason::Reason;
 use crate::request::Request;
+use crate::strip::same_header;
 use host::Host;
 use index::RuleIndex;
 use method::Method;
@@ -54,6 +55,16 @@ const OVERRIDES: [&str; 5] = [
     "x-original-url",
     "x-rewrite-url",
 ];
+
+/// Whether a header asks frameworks for another method, in any spelling.
+pub(crate) fn replaces_method(request: &Request<'_>) -> bool {
+    let methods = OVERRIDES.split_at(3).0;
+    request
+        .headers
+        .of_lengths(u64::MAX)
+        .iter()
+        .any(|(name, _)| methods.iter().any(|known| same_header(name, known)))
+}
 
 /// A request as rules see it. A part is `None` where no rule looks at it.
 #[derive(Debug)]

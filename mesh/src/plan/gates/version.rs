@@ -36,26 +36,9 @@ pub(super) fn step(
             "set images by tag, or go on with `--take-ownership`",
         ));
     };
-    let refuse = |code, what: &str, hint: &str| {
-        Some(gate(
-            code,
-            format!("Istio {current} runs, {target} is wanted: {what}"),
-            hint,
-        ))
-    };
-    if target.major != current.major {
-        return refuse(
-            Code::MajorJump,
-            "another major version",
-            "stay inside the major version",
-        );
-    }
-    if target < current {
-        return refuse(
-            Code::Downgrade,
-            "a downgrade",
-            "use the version that runs, or a newer one",
-        );
+    let back = no_way(&current, &target);
+    if back.is_some() {
+        return back;
     }
     // Before the jump: the way to a version that is not installed anyhow helps nobody.
     let unsupported = not_supported(Some(&current), &target, answers);
@@ -65,25 +48,44 @@ pub(super) fn step(
     let steps = u64::from(target.minor).saturating_sub(u64::from(current.minor));
     if steps > 1 {
         let next = next_step(&current);
-        return refuse(
+        return Some(refuse(
+            &current,
+            &target,
             Code::MinorJump,
             &format!("{steps} minor versions at once, expected one at most"),
             &next,
-        );
+        ));
     }
     None
 }
 
-/// The gate of a version that is rendered but not installed; None where it is supported. It can be told before anything is
-/// rendered: an istioctl of that version may not be at hand.
+/// A version that nothing leads to from the one that runs, whichever plugin installs it.
+fn no_way(current: &Version, target: &Version) -> Option<Gate> {
+    if target.major != current.major {
+        let (what, hint) = ("another major version", "stay inside the major version");
+        return Some(refuse(current, target, Code::MajorJump, what, hint));
+    }
+    (target < current).then(|| {
+        let hint = "use the version that runs, or a newer one";
+        refuse(current, target, Code::Downgrade, "a downgrade", hint)
+    })
+}
+
+fn refuse(current: &Version, target: &Version, code: Code, what: &str, hint: &str) -> Gate {
+    let what = format!("Istio {current} runs, {target} is wanted: {what}");
+    gate(code, what, hint)
+}
+
+/// The gate of a version that is not installed: older than what runs, of another major version, or only rendered. None where it is
+/// supported. It can be told before anything is rendered: an istioctl of that version may not be at hand.
 #[must_use]
 pub fn unsupported(observed: &Observed, wanted: &str) -> Option<Gate> {
+    let target = Version::parse(wanted)?;
     let current = runs(&observed.control_planes()).or(recorded(observed));
-    not_supported(
-        current.as_ref(),
-        &Version::parse(wanted)?,
-        Answers::default(),
-    )
+    current
+        .as_ref()
+        .and_then(|current| no_way(current, &target))
+        .or_else(|| not_supported(current.as_ref(), &target, Answers::default()))
 }
 
 fn runs(planes: &[Component]) -> Option<Version> {
