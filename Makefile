@@ -33,11 +33,11 @@ help: ## What you are reading
 .PHONY: demo
 demo: wasm ## Build the filter and the part of the plugin that judges requests, and show requests accepted and refused
 	cargo build -p kubectl-kyma-istio --no-default-features --features simulate
-	KYMA_ISTIO=$(plugin) scripts/demo.sh
+	KYMA_ISTIO="$(plugin)" scripts/demo.sh
 
 .PHONY: test
 test: wasm playground tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
-	KYMA_ISTIO=$(plugin) cargo test $(all_tests) -- --show-output
+	KYMA_ISTIO="$(plugin)" cargo test $(all_tests) -- --show-output
 
 .PHONY: test-mesh
 test-mesh: wasm ## The plugin against a real API server, istiod, istioctl and registry, built by Go from their modules (15 minutes on a new machine, once)
@@ -115,12 +115,12 @@ playground: ## Build the engine for the browser: out/playground
 .PHONY: bench
 bench: wasm tools go-tools ## What filters cost: CPU of a real Envoy side by side, fuel and memory under wasmtime; what the plugin's commands take (needs wrk and a quiet machine)
 	cargo build --profile plugin -p kubectl-kyma-istio
-	$(bench) all --filter $(KYMA_ISTIO_WASM) --plugin $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(BENCH_ARGS)
+	$(bench) all --filter "$(KYMA_ISTIO_WASM)" --plugin "$(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio" $(BENCH_ARGS)
 
 .PHONY: bench-commands
 bench-commands: wasm go-tools ## Only what the plugin's commands take beside istioctl
 	cargo build --profile plugin -p kubectl-kyma-istio
-	$(bench) commands --plugin $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(BENCH_ARGS)
+	$(bench) commands --plugin "$(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio" $(BENCH_ARGS)
 
 .PHONY: bench-docs
 bench-docs: ## Bring the last `make bench` into docs/performance.md
@@ -129,7 +129,7 @@ bench-docs: ## Bring the last `make bench` into docs/performance.md
 .PHONY: costs
 costs: wasm ## Fuel, bytes and host calls under wasmtime
 	cargo test -q -p corpus --test typical -- --nocapture
-	$(bench) costs --filter $(KYMA_ISTIO_WASM)
+	$(bench) costs --filter "$(KYMA_ISTIO_WASM)"
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZ_SECONDS (10)
@@ -142,29 +142,29 @@ image: wasm ## Image of the plugin and istioctl, for the Job `istio-kyma-patch`;
 .PHONY: install
 install: wasm ## Install the plugin to PREFIX/bin (~/.local/bin)
 	cargo build --profile plugin -p kubectl-kyma-istio
-	install -d $(PREFIX)/bin
-	install $(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma_istio
-	ln -sf kubectl-kyma_istio $(PREFIX)/bin/kubectl-kyma-istio
-	$(PREFIX)/bin/kubectl-kyma_istio completion install --dir $(PREFIX)/bin
+	install -d "$(PREFIX)/bin"
+	install "$(CARGO_TARGET_DIR)/plugin/kubectl-kyma_istio" "$(PREFIX)/bin/kubectl-kyma_istio"
+	ln -sf kubectl-kyma_istio "$(PREFIX)/bin/kubectl-kyma-istio"
+	"$(PREFIX)/bin/kubectl-kyma_istio" completion install --dir "$(PREFIX)/bin"
 	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) echo "kubectl finds the plugin once $(PREFIX)/bin is in PATH" ;; esac
 
 # Where the archives will be: it stands in krew's manifest.
 RELEASE_URL ?= https://example.com/kubectl-kyma-istio
 release_out := $(CURDIR)/out/release
-release := RELEASE_URL=$(RELEASE_URL) release
+release := RELEASE_URL="$(RELEASE_URL)" release
 
 .PHONY: release
 release: wasm ## Archive, filter, bill of materials, checksums and krew's manifest in out/release (RELEASE_URL= says where they will be); docs/release.md
-	rm -rf $(release_out)
-	$(release)/build.sh $(release_out) $(cache)/target-release
+	rm -rf "$(release_out)"
+	$(release)/build.sh "$(release_out)" "$(cache)/target-release"
 
 .PHONY: release-test
 release-test: ## What `make release` made, in an empty root and in bash with an empty home (as root)
-	release/test.sh $(release_out)
+	release/test.sh "$(release_out)"
 
 .PHONY: release-compare
 release-compare: ## Build the release a second time: the bytes must be the same
-	$(release)/compare.sh $(release_out)
+	$(release)/compare.sh "$(release_out)"
 
 .PHONY: ci
 ci: lint test-all ## What must pass before a push

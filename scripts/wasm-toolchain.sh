@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # set here for the script that sources this, or the other way round
 # A compiler for wasm32, for scripts that source this file; they set `target_dir` first and have `set -euo pipefail`.
-# It sets root, cache, cargo_home, triple, cargo, rustc and the array `build` (cargo's arguments), and gives say, wasm_flags and no_paths_in.
+# It sets root, cache, cargo_home, triple, cargo, rustc and the array `build` (cargo's arguments), and gives say, wasm_cargo, remap_flags and no_paths_in.
 
 # A caller's settings are meant for its own build: cargo tells its children about toolchain and flags.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET CARGO_BUILD_RUSTFLAGS RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER CARGO
@@ -10,6 +10,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/kyma-istio
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 triple=wasm32-unknown-unknown
 
+# shellcheck source=scripts/remap-paths.sh
+source "$root/scripts/remap-paths.sh"
 say() { echo "wasm: $*" >&2; }
 
 # A compiler that has the wasm32 standard library, as rustup gives it.
@@ -56,28 +58,7 @@ wasm_cargo() {
     if [[ $rustc == /usr/bin/rustc ]]; then
         settings=(RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld)
     fi
-    env "${settings[@]}" "CARGO_ENCODED_RUSTFLAGS=$(wasm_flags)" "$cargo" "$@"
-}
-
-# Panic locations carry paths; these flags map them away. The last rule that matches wins.
-wasm_flags() {
-    local sysroot library registry flags=()
-    map() { flags+=("--remap-path-prefix=$1=$2"); }
-    sysroot=$("$rustc" --print sysroot)
-    library=$sysroot/lib/rustlib/src/rust
-    map "$HOME" home
-    map "$cargo_home" cargo
-    for registry in "$cargo_home"/registry/src/*/; do
-        map "${registry%/}" crates
-    done
-    map "$root" .
-    map "$target_dir" target
-    map "$sysroot" rust
-    map "$library" rust
-    if [[ -e $library/library ]]; then
-        map "$(cd "$library/library" && pwd -P)" rust/library
-    fi
-    (IFS=$'\x1f'; echo "${flags[*]}")
+    env "${settings[@]}" "CARGO_ENCODED_RUSTFLAGS=$(remap_flags "$target_dir")" "$cargo" "$@"
 }
 
 # The name of the folder under registry/src depends on the registry, so it must exist before it can be mapped away.

@@ -1,7 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced: variables are shared
 # The cluster itself, and what lies in it before a test runs. Sourced.
 
-istio_says() { sed -n "/^\[istio\]/,/^\[\[/s/^$1 = \"\(.*\)\"/\1/p" "$root/versions.toml"; }
 # The version that is installed: KYMA_E2E_ISTIO names another one where the images are official.
 istio_default() { echo "${KYMA_E2E_ISTIO:-$(istio_says default)}"; }
 # The other version of the tests that change versions. In the built images it is the same Istio, stamped.
@@ -12,7 +11,7 @@ istio_hub() { sed -n '/^name = "istio"/{n;s/^hub = "\(.*\)"/\1/p}' "$root/versio
 check_machine() { # built | official
     local tool
     [[ "$(uname -s)" == Linux ]] || die "this is $(uname -s); the tests reach the node's ports directly, which needs Linux"
-    for tool in docker go flock jq tar; do
+    for tool in docker flock jq tar; do
         command -v "$tool" >/dev/null || die "no \`$tool\` in PATH"
     done
     [[ "$1" == built ]] || return 0

@@ -3,11 +3,10 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 kind_dir="$root/lab/kind"
+# shellcheck source=scripts/versions.sh
+. "$root/scripts/versions.sh"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/kyma-istio"
 state="$cache/kind"
-# Go as the tools are built with.
-go=$("$root/scripts/tools.sh" go)
-PATH="${go%/*}:$PATH"
 # One cluster per machine: it has one bridge, one firewall rule and, here, two cores.
 cluster=kyma-istio
 # The repository of all images made here.
@@ -24,6 +23,13 @@ die() {
 # The folder of a component of lab/tools, built when missing. What runs in the node is Linux's, wherever we are.
 tools() { "$root/scripts/go-tools.sh" "$1"; }
 node_tools() { GOOS=linux tools "$1"; }
+
+# The folder of a module's sources, by the compiler that builds the tools.
+module_of() { # component module
+    local go
+    go=$("$root/scripts/tools.sh" go)
+    (cd "$root/lab/tools/$1" && GOWORK=off "$go" mod download -json "$2" | jq -r .Dir)
+}
 
 # A name for everything that decides what is built: our files by content; the rest, such as paths in the cache whose names say
 # what they are made of, as words.

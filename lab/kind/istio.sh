@@ -5,7 +5,7 @@
 istio_images() { # version
     local version=$1 tag="$1-distroless" istio cni envoy module bootstrap below
     istio=$(node_tools "istio@$version") cni=$(node_tools "istio-cni@$version") envoy=$("$root/scripts/tools.sh" envoy)
-    module=$(cd "$root/lab/tools/istio" && GOWORK=off go mod download -json istio.io/istio | jq -r .Dir)
+    module=$(module_of istio istio.io/istio)
     bootstrap="$module/tools/packaging/common/envoy_bootstrap.json /var/lib/istio/envoy/envoy_bootstrap_tmpl.json"
 
     image_on "$prefix/pilot:$tag" "$base" "$istio/pilot-discovery /usr/local/bin/pilot-discovery" -- \

@@ -10,8 +10,8 @@ need_node_image() {
     debian=$!
     kubernetes=$(node_tools kubernetes) node=$(node_tools kubernetes-node) etcd=$(node_tools etcd) coredns=$(node_tools coredns)
     containerd=$(node_tools containerd) crictl=$(node_tools crictl) cni=$(node_tools cni)
-    kind_module=$(cd "$root/lab/tools/kind" && GOWORK=off go mod download -json sigs.k8s.io/kind | jq -r .Dir)
-    kubernetes_module=$(cd "$root/lab/tools/kubernetes-node" && GOWORK=off go mod download -json k8s.io/kubernetes | jq -r .Dir)
+    kind_module=$(module_of kind sigs.k8s.io/kind)
+    kubernetes_module=$(module_of kubernetes-node k8s.io/kubernetes)
     wait $debian || exit 1
     base_image
     parts=$(fingerprint "$kind_dir"/{node,images}.sh "$kind_dir"/node/* "$base" "$kind_module" "$kubernetes_module" \

@@ -6,20 +6,13 @@ mod job;
 mod transfer;
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
 use self::job::Job;
 use super::sum::Kept;
 use super::{Address, Istioctl, IstioctlError, Origin, check};
-use crate::interrupt::Interrupt;
 use crate::progress::{Event, Progress};
-
-/// Between two looks at the interrupt.
-const LOOK: Duration = Duration::from_millis(300);
 
 /// One archive of istioctl.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,17 +25,17 @@ pub struct Release {
     pub sha256: Option<String>,
 }
 
-/// An istioctl from the cache folder; downloaded first if it isn't there.
+/// An istioctl from the cache folder; downloaded first if it isn't there. Nothing has been written to a cluster yet, so a signal may
+/// end the process at any time: what came is continued by the next call.
 ///
 /// # Errors
 /// Nothing comes, something else comes, or the cache can't be written. What comes and isn't right is removed.
 pub async fn download(
     release: &Release,
     cache: &Path,
-    interrupt: &Interrupt,
     progress: &dyn Progress,
 ) -> Result<Istioctl, IstioctlError> {
-    let done = fetch(release, cache, interrupt, progress).await?;
+    let done = fetch(release, cache, progress).await?;
     let istioctl = check(&done.program, &release.version, Origin::Cache).await?;
     if let Some(sum) = done.to_be_kept {
         Kept::new(cache, release.address.name()).write(&sum)?;
@@ -66,15 +59,12 @@ struct Received {
 async fn fetch(
     release: &Release,
     cache: &Path,
-    interrupt: &Interrupt,
     progress: &dyn Progress,
 ) -> Result<Done, IstioctlError> {
     let (report, mut reports) = unbounded_channel();
-    let stop = Arc::new(AtomicBool::new(false));
     let job = Job {
         release: release.clone(),
         cache: cache.to_owned(),
-        stop: stop.clone(),
         report,
     };
     let mut job = tokio::task::spawn_blocking(move || job.run());
@@ -88,7 +78,6 @@ async fn fetch(
             biased;
             Some(received) = reports.recv() => pass_on(received),
             result = &mut job => break result,
-            () = interrupt.sleep(LOOK) => if interrupt.check().is_err() { stop.store(true, Ordering::Relaxed); },
         }
     };
     while let Ok(received) = reports.try_recv() {

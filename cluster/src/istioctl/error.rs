@@ -143,9 +143,6 @@ pub enum IstioctlError {
         /// How long was waited.
         limit: Duration,
     },
-    /// The user stopped it.
-    #[error("interrupted")]
-    Interrupted,
 }
 
 impl IstioctlError {
@@ -169,7 +166,6 @@ impl IstioctlError {
                 Class::Refused
             }
             Self::TimedOut { .. } => Class::TimedOut,
-            Self::Interrupted => Class::Partly,
         }
     }
 
@@ -201,10 +197,7 @@ impl IstioctlError {
             Self::Cache { .. } => Some(
                 "$XDG_CACHE_HOME names another folder for the cache; `--istioctl FILE` needs none",
             ),
-            Self::Archive { .. }
-            | Self::Render { .. }
-            | Self::TimedOut { .. }
-            | Self::Interrupted => None,
+            Self::Archive { .. } | Self::Render { .. } | Self::TimedOut { .. } => None,
         }
     }
 }

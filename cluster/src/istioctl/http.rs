@@ -27,7 +27,8 @@ pub(super) enum Attempt {
     Final(IstioctlError),
 }
 
-/// Asks. `$HTTPS_PROXY` is ureq's job, which is why it is here; the system's trust store knows a company's CA.
+/// Asks. `$HTTPS_PROXY` is ureq's job, which is why it is here; a server of this machine is asked directly, as Go's
+/// `ProxyFromEnvironment` does. The system's trust store knows a company's CA.
 pub(super) struct Client(Agent);
 
 impl Client {
@@ -108,6 +109,10 @@ impl Client {
         let request = request
             .body(())
             .map_err(|_| Attempt::Final(failed(at, "the request can't be written")))?;
+        let request = match at.is_loopback() {
+            true => self.0.configure_request(request).proxy(None).build(),
+            false => request,
+        };
         self.0.run(request).map_err(|error| {
             let failure = failed(at, first_line(&error.to_string()));
             match may_pass(&error) {

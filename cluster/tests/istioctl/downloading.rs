@@ -4,8 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use cluster::interrupt::{Interrupt, interrupt};
-use cluster::istioctl::{IstioctlError, Origin, download};
+use cluster::istioctl::{Origin, download};
 use cluster::progress::{Event, Progress};
 
 use super::kit::{archive, fetch, files, folder, sha256};
@@ -26,7 +25,7 @@ async fn a_download_is_checked_unpacked_and_kept() {
     let server = Server::start(file.clone(), vec![Reply::File]);
     let (cache, progress) = (folder(), Bytes::default());
     let release = server.release(Some(sha256(&file)));
-    let found = download(&release, cache.path(), &Interrupt::never(), &progress)
+    let found = download(&release, cache.path(), &progress)
         .await
         .expect("a download");
     assert_eq!(
@@ -35,10 +34,7 @@ async fn a_download_is_checked_unpacked_and_kept() {
     );
     let mode = found.path.metadata().expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o555, "nobody writes to it");
-    let expected = format!(
-        "istioctl/1.30.2-linux-amd64-{}/istioctl",
-        &sha256(&file)[..12]
-    );
+    let expected = format!("istioctl/1.30.2-linux-amd64-{}/istioctl", sha256(&file));
     assert_eq!(found.path, cache.path().join(expected));
     assert_eq!(files(cache.path()), ["istioctl"], "nothing else stays");
     let seen = progress.0.into_inner().expect("no panic");
@@ -210,33 +206,4 @@ async fn two_at_once_download_once() {
     let (one, two) = tokio::join!(fetch(&release, cache.path()), fetch(&release, cache.path()));
     assert_eq!(one.expect("the first").path, two.expect("the second").path);
     assert_eq!(server.ranges().len(), 1);
-}
-
-#[tokio::test]
-async fn ctrl_c_ends_a_download_and_keeps_what_came() {
-    struct AtFirstByte(Mutex<Option<cluster::interrupt::Raise>>);
-    impl Progress for AtFirstByte {
-        fn event(&self, _: Event<'_>) {
-            if let Some(raise) = self.0.lock().expect("no panic").take() {
-                raise.raise();
-            }
-        }
-    }
-    let file = archive("1.30.2", "istioctl");
-    // Each answer brings a little, so it would never end by itself.
-    let server = Server::start(file.clone(), vec![Reply::Part(10)]);
-    let (cache, release) = (folder(), server.release(None));
-    let (raise, seen) = interrupt();
-    let started = Instant::now();
-    let watcher = AtFirstByte(Mutex::new(Some(raise)));
-    let error = download(&release, cache.path(), &seen, &watcher)
-        .await
-        .expect_err("ended");
-    assert!(matches!(error, IstioctlError::Interrupted), "{error}");
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        started.elapsed()
-    );
-    assert_eq!(files(cache.path()), ["archive.partial", "archive.tag"]);
 }

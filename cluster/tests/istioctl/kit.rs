@@ -3,7 +3,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use cluster::interrupt::Interrupt;
 use cluster::istioctl::{Istioctl, IstioctlError, Release, download};
 use cluster::progress::Silent;
 use flate2::{Compression, write::GzEncoder};
@@ -70,7 +69,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 pub async fn fetch(release: &Release, cache: &Path) -> Result<Istioctl, IstioctlError> {
-    download(release, cache, &Interrupt::never(), &Silent).await
+    download(release, cache, &Silent).await
 }
 
 /// Every file below, without the lock.

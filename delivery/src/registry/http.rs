@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-use ureq::{Agent, Body};
+use ureq::{Agent, AsSendBody, Body};
 
 use super::RegistryError;
 use crate::credentials::Secret;
@@ -157,8 +157,8 @@ impl Http {
         // `http`'s own error could quote a header.
         let bad = |_| wrong(uri, "the request can't be written");
         let sent = match ask.body {
-            Some(body) => self.agent.run(request.body(body).map_err(bad)?),
-            None => self.agent.run(request.body(()).map_err(bad)?),
+            Some(body) => self.run(request.body(body).map_err(bad)?),
+            None => self.run(request.body(()).map_err(bad)?),
         };
         let (parts, body) = sent.map_err(|error| self.failed(uri, error))?.into_parts();
         Ok(Answer {
@@ -167,6 +167,15 @@ impl Http {
             body,
             uri: uri.clone(),
         })
+    }
+
+    /// A registry of this machine is asked directly, as Go's `ProxyFromEnvironment` does, which istio-agent uses.
+    fn run<S: AsSendBody>(&self, request: http::Request<S>) -> Result<http::Response<Body>, ureq::Error> {
+        let request = match is_loopback(&host(request.uri())) {
+            true => self.agent.configure_request(request).proxy(None).build(),
+            false => request,
+        };
+        self.agent.run(request)
     }
 
     fn failed(&self, uri: &Uri, error: ureq::Error) -> RegistryError {

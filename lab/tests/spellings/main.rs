@@ -26,7 +26,7 @@ use policy::{Decision, Headers, Policy, Request, RuleRef, VerifiedTokens};
 use random::Random;
 use serde_json::{Value, json};
 use signature::Software;
-use spell::{HOST_PATTERNS, HOSTS, METHODS, PATH_PATTERNS, PATHS};
+use spell::{HOST_WILDCARDS, HOSTS, METHODS, PATH_WILDCARDS, PATHS};
 
 /// Istio's `pathNormalization`, from NONE to DECODE_AND_MERGE_SLASHES, and what else a mesh may set.
 fn listeners() -> Vec<Listener> {
@@ -339,6 +339,10 @@ fn no_spelling_walks_around_a_rule() {
 
 /// Rules that open and deny, by any of the hosts, paths and methods.
 fn policy(random: &mut Random) -> (Value, Policy) {
+    let (hosts, paths) = (
+        [HOSTS, HOST_WILDCARDS].concat(),
+        [PATHS, PATH_WILDCARDS].concat(),
+    );
     let rules: Vec<Value> = (0..1 + random.below(5))
         .map(|_| {
             let access = *random.pick(&[&"Open", &"Deny"]);
@@ -351,12 +355,12 @@ fn policy(random: &mut Random) -> (Value, Policy) {
                     rule[field] = json!(list);
                 }
             };
-            some("hosts", HOST_PATTERNS, 50);
-            some("paths", PATH_PATTERNS, 75);
+            some("hosts", &hosts, 50);
+            some("paths", &paths, 75);
             some("methods", METHODS, 30);
             // A rule that matches everything leaves the rest of the list without a request.
             if rule.as_object().unwrap().len() == 1 {
-                rule["paths"] = json!([*random.choose(PATH_PATTERNS)]);
+                rule["paths"] = json!([*random.choose(&paths)]);
             }
             rule
         })

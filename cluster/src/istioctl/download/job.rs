@@ -3,9 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
@@ -18,13 +16,12 @@ use crate::istioctl::{IstioctlError, archive, release};
 const TRIES: u32 = 5;
 /// Before the second try; doubled before each further one.
 const BACK_OFF: Duration = Duration::from_millis(250);
-/// Between two looks at a lock, or at the interrupt.
+/// Between two looks at a lock.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) struct Job {
     pub release: Release,
     pub cache: PathBuf,
-    pub stop: Arc<AtomicBool>,
     pub report: UnboundedSender<Received>,
 }
 
@@ -59,11 +56,10 @@ impl Job {
             Some(stem) => (stem, "istioctl.exe"),
             None => (name.strip_suffix(".tar.gz").unwrap_or(name), "istioctl"),
         };
-        let short = sum.get(..12).unwrap_or(sum);
         let stem = stem
             .strip_prefix("istioctl-")
             .unwrap_or(release(&self.release.version));
-        let folder = self.cache.join("istioctl").join(format!("{stem}-{short}"));
+        let folder = self.cache.join("istioctl").join(format!("{stem}-{sum}"));
         folder.join(program)
     }
 
@@ -90,7 +86,7 @@ impl Job {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => self.sleep(LOOK)?,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK),
                 Err(TryLockError::Error(source)) => return Err(cache("lock", path, source)),
             }
         }
@@ -141,24 +137,7 @@ impl Job {
             if fruitless >= TRIES {
                 return Err(error);
             }
-            self.sleep(BACK_OFF * 2_u32.pow(fruitless.saturating_sub(1)))?;
-        }
-    }
-
-    /// Sleeps, but not past the interrupt.
-    fn sleep(&self, time: Duration) -> Result<(), IstioctlError> {
-        let end = Instant::now() + time;
-        while Instant::now() < end {
-            std::thread::sleep(LOOK.min(time));
-            self.check_interrupt()?;
-        }
-        Ok(())
-    }
-
-    pub fn check_interrupt(&self) -> Result<(), IstioctlError> {
-        match self.stop.load(Ordering::Relaxed) {
-            true => Err(IstioctlError::Interrupted),
-            false => Ok(()),
+            std::thread::sleep(BACK_OFF * 2_u32.pow(fruitless.saturating_sub(1)));
         }
     }
 }

@@ -68,7 +68,6 @@ impl Job {
         let mut buffer = vec![0; 64 * 1024];
         let mut bytes = at;
         loop {
-            self.check_interrupt().map_err(Attempt::Final)?;
             let read = body.read(&mut buffer).map_err(|error| {
                 Attempt::Passing(failed(address, first_line(&error.to_string())))
             })?;

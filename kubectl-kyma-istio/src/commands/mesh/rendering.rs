@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use cluster::interrupt::Interrupt;
 use cluster::istioctl::{self, Address, Generate, IstioctlError, Release, Sources};
 use mesh::compose::Composed;
 use mesh::versions::{Version, versions};
@@ -44,7 +43,7 @@ pub async fn found_or_downloaded(
                 return Err(missing.into());
             };
             let cache = runtime::cache()?;
-            Ok(istioctl::download(&release, &cache, &Interrupt::never(), told).await?)
+            Ok(istioctl::download(&release, &cache, told).await?)
         }
         other => Ok(other?),
     }
