@@ -30,8 +30,8 @@ output=$root/out/$package.wasm
 if [[ $package == wasm-filter ]]; then
     output=$root/out/header-policy.wasm
     # Which policies the module accepts: who deploys it asks the image before it writes.
-    versions=$(sed -n 's/^pub const API_VERSION: &str = "\(.*\)";$/\1/p' "$root/policy/src/config/mod.rs")
-    [[ -n $versions ]] || { say "policy/src/config/mod.rs names no API_VERSION"; exit 1; }
+    versions=$(sed -n 's/^pub const API_VERSION: &str = "\(.*\)";$/\1/p' "$root/policy/src/spec/mod.rs")
+    [[ -n $versions ]] || { say "policy/src/spec/mod.rs names no API_VERSION"; exit 1; }
     section=(--section kyma-istio.policy-versions "$versions")
 fi
 

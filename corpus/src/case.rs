@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use policy::{HeaderValue, Position, Scenario};
+use crate::scenario::{HeaderValue, Scenario};
+use policy::Position;
 use serde::Deserialize;
 use serde_json::Value;
 

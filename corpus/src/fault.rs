@@ -1,6 +1,7 @@
 //! What may go wrong around a filter: host calls that fail or lie, signatures that nobody can check. Data only; the engines carry it out.
 
-use policy::{HeaderValue, Key, Verdict, Verify};
+use crate::scenario::HeaderValue;
+use policy::{Key, Verdict, Verify};
 use serde::Deserialize;
 use signature::Software;
 

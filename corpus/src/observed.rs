@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use policy::HeaderList;
 use serde_json::Value;
 
 use crate::case::Outcome;
-
-/// Headers in order, as bytes.
-pub type HeaderList = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What came of a request.
 #[derive(Debug, Clone)]

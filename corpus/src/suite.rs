@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use policy::Scenario;
+use crate::scenario::Scenario;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;

@@ -1,6 +1,7 @@
 //! What is told about a request, as JSON.
 
-use policy::{Arrived, ConfigError, Decision, Edit, Explanation, HeaderValue, Outcome, Policy};
+use corpus::{Arrived, HeaderValue};
+use policy::{ConfigError, Decision, Explanation, Outcome, Policy};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -59,7 +60,7 @@ impl Answer {
     pub fn of(id: Option<Value>, policy: &Policy, decision: &Decision, arrived: &Arrived) -> Self {
         let explanation = decision.explain(policy);
         let (headers, reply) = match &decision.verdict {
-            Outcome::Allow => (Some(sent_on(arrived, &decision.edits)), None),
+            Outcome::Allow => (Some(sent_on(arrived, decision)), None),
             Outcome::Deny(_, reply) => {
                 let (headers, body) = (reply.headers.clone(), reply.body);
                 (None, Some(Reply { headers, body }))
@@ -75,14 +76,9 @@ impl Answer {
 }
 
 /// The headers after the edits.
-fn sent_on(arrived: &Arrived, edits: &[Edit]) -> Vec<(String, HeaderValue)> {
-    let mut headers: Vec<(&[u8], &[u8])> = arrived.pairs();
-    for edit in edits {
-        headers.retain(|(name, _)| *name != edit.name().as_bytes());
-        if let Edit::Set(name, value) = edit {
-            headers.push((name.as_bytes(), value));
-        }
-    }
+fn sent_on(arrived: &Arrived, decision: &Decision) -> Vec<(String, HeaderValue)> {
+    let mut headers = arrived.headers.clone();
+    decision.apply_to(&mut headers);
     // A name was text in the request or in the policy.
     let readable = headers
         .iter()

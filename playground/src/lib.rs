@@ -24,7 +24,7 @@ use answer::{Answer, Refused};
 /// Decides about one request.
 ///
 /// `policy` is the JSON text of a HeaderPolicy or of the filter's plugin configuration. `request` is the JSON text of what the client sends and of the proxy that it meets
-/// ([`policy::Scenario`]); its `now` is required, in seconds since 1970.
+/// ([`corpus::Scenario`]); its `now` is required, in seconds since 1970.
 ///
 /// The answer is JSON: what [`policy::Explanation`] says, with the request's `id`, on an allow `headers` (all that the next hop gets) and on a refusal `reply` (`headers`, `body`). When the policy or the
 /// request can't be read it is `{"error": [{path, found, expected, hint}]}`, every problem at once; a path that begins with `request` is the request's, any other the policy's.

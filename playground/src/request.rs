@@ -1,6 +1,7 @@
 //! Reads a request and tells every problem of it, in the words that a policy's problems have. No header's value ever stands in one.
 
-use policy::{ConfigError, HeaderValue, Scenario};
+use corpus::{HeaderValue, Scenario};
+use policy::ConfigError;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use corpus::{
-    ByName, Case, Depth, Engine, HeaderList, Native, Observed, Outcome, Ready, Suite, by_name,
-};
-use policy::{HeaderValue, Policy};
+use corpus::HeaderValue;
+use corpus::{ByName, Case, Depth, Engine, Native, Observed, Outcome, Ready, Suite, by_name};
+use policy::{HeaderList, Policy};
 use serde_json::{Value, json};
 use signature::Software;
 

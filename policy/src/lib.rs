@@ -40,42 +40,23 @@
     )
 )]
 
-mod bytes;
-mod chain;
-mod companions;
-mod config;
+mod caller;
+mod client;
 mod decision;
-mod error;
-mod explain;
-mod fingerprint;
-mod forwarded;
-mod jwt;
+mod headers;
 mod matching;
-mod net;
 mod policy;
-mod read;
 mod reason;
 mod request;
-#[cfg(feature = "scenario")]
-mod scenario;
-#[cfg(feature = "schema")]
-mod schema;
-mod sorted;
-mod strip;
-mod tokens;
+mod spec;
 
-pub use chain::{Anomalies, Anomaly, Client, Finding, How, Unknown};
-pub use config::{API_VERSION, KIND};
-pub use decision::{Decision, Edit, Outcome, Reply, RuleRef, Trace};
-pub use error::ConfigError;
-pub use explain::{ExplainedEdit, Explanation};
-pub use fingerprint::Fingerprint;
-pub use jwt::{Algorithm, Key, KeyMaterial, Verdict, VerifiedTokens, Verify};
-pub use net::Cidr;
+pub use caller::{Algorithm, Key, KeyMaterial, Verdict, VerifiedTokens, Verify};
+pub use client::{Anomalies, Anomaly, Cidr, Client, Finding, How, Unknown};
+pub use decision::{Decision, ExplainedEdit, Explanation, Outcome, Reply, RuleRef, Trace};
+pub use headers::{Edit, HeaderList};
 pub use policy::Policy;
 pub use reason::Reason;
 pub use request::{Headers, Needs, Peer, Position, Request};
-#[cfg(feature = "scenario")]
-pub use scenario::{Arrived, HeaderValue, Scenario};
 #[cfg(feature = "schema")]
-pub use schema::schema;
+pub use spec::schema;
+pub use spec::{API_VERSION, ConfigError, Fingerprint, KIND};

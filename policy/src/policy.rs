@@ -1,17 +1,18 @@
 //! The compiled policy and the one function that everything serves: [`Policy::decide`].
 
-use crate::chain::{Client, Unknown};
-use crate::config::{self, Document, Replies};
-use crate::decision::{Decision, Draft, Edit, Outcome, Reply, RuleRef, Trace, reply};
-use crate::error::ConfigError;
-use crate::fingerprint::Fingerprint;
-use crate::forwarded::Forwarded;
-use crate::jwt::{VerifiedTokens, Verify};
-use crate::read::{MOST_PROBLEMS, Path};
+use crate::caller::TokenRules;
+use crate::caller::{VerifiedTokens, Verify};
+use crate::client::Forwarded;
+use crate::client::{Client, Unknown};
+use crate::decision::{Decision, Draft, Outcome, Reply, RuleRef, Trace, reply};
+use crate::headers::Edit;
+use crate::headers::Strip;
 use crate::reason::Reason;
 use crate::request::{Needs, Position, Request};
-use crate::strip::Strip;
-use crate::tokens::Tokens;
+use crate::spec::ConfigError;
+use crate::spec::Fingerprint;
+use crate::spec::read::{MOST_PROBLEMS, Path};
+use crate::spec::{self, Document, Replies};
 
 /// A HeaderPolicy, compiled and immutable.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub struct Policy {
     judge_outbound: bool,
     shadow: bool,
     forwarded: Option<Forwarded>,
-    tokens: Option<Tokens>,
+    tokens: Option<TokenRules>,
     strip: Strip,
     replies: Replies,
     fingerprint: Fingerprint,
@@ -59,8 +60,8 @@ impl Policy {
             return None;
         };
         let Document { mut spec, raw_spec } = Document::read(text, problems)?;
-        config::check(&mut spec, verify, problems);
-        let fingerprint = Fingerprint::of(config::API_VERSION, raw_spec);
+        spec::check(&mut spec, verify, problems);
+        let fingerprint = Fingerprint::of(spec::API_VERSION, raw_spec);
         if fingerprint.is_none() {
             problems.push(ConfigError::new(
                 Path::Field(&Path::Root, "spec"),
@@ -78,7 +79,7 @@ impl Policy {
         let providers = spec.jwt.iter_mut().flat_map(|jwt| &mut jwt.providers);
         let left_out = providers.flat_map(|provider| std::mem::take(&mut provider.left_out));
         let warnings = left_out.collect();
-        let tokens = match spec.jwt.map(Tokens::compile).transpose() {
+        let tokens = match spec.jwt.map(TokenRules::compile).transpose() {
             Ok(tokens) => tokens,
             Err(problem) => {
                 problems.push(problem);
@@ -88,7 +89,7 @@ impl Policy {
         let own = client_ip_header
             .iter()
             .chain(&spec.replies.reason_header)
-            .map(config::HeaderName::as_str);
+            .map(spec::HeaderName::as_str);
         let mut stripped: Vec<&str> = own.collect();
         if let Some(tokens) = &tokens {
             stripped.extend(tokens.emitted());

@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::bytes::same;
+use crate::headers::bytes::same;
 
 /// Where the proxy stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "scenario", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Position {
     /// An ingress gateway: Envoy has appended the direct peer to `x-forwarded-for`.
     Gateway,
@@ -17,24 +16,6 @@ pub enum Position {
     SidecarOutbound,
 }
 
-impl Position {
-    /// Whether a node id is one that [`Position::detect`] can use.
-    pub fn is_known(node_id: &[u8]) -> bool {
-        node_id.starts_with(b"router~") || node_id.starts_with(b"sidecar~")
-    }
-
-    /// From Istio's node id (`router~…` or `sidecar~…`) and `xds.listener_direction` (1 inbound, 2 outbound). `None` when they don't tell.
-    pub fn detect(node_id: &[u8], direction: Option<i64>) -> Option<Self> {
-        let kind = node_id.split(|b| *b == b'~').next()?;
-        match (kind, direction) {
-            (b"router", _) => Some(Self::Gateway),
-            (b"sidecar", Some(1)) => Some(Self::SidecarInbound),
-            (b"sidecar", Some(2)) => Some(Self::SidecarOutbound),
-            _ => None,
-        }
-    }
-}
-
 /// The other end of the connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Peer<'a> {
@@ -42,14 +23,6 @@ pub struct Peer<'a> {
     pub address: Option<IpAddr>,
     /// Its SPIFFE id, from a client certificate that the mesh's CA signed.
     pub identity: Option<&'a [u8]>,
-}
-
-impl Peer<'_> {
-    /// The peer's address from Envoy's `source.address`. With port 0 the address was taken from `x-forwarded-for` and is not the peer's (measured, Envoy 1.40).
-    pub fn address_of(source: &[u8]) -> Option<IpAddr> {
-        let socket: std::net::SocketAddr = std::str::from_utf8(source).ok()?.parse().ok()?;
-        (socket.port() != 0).then(|| socket.ip())
-    }
 }
 
 /// All headers in their order, pseudo headers included, names in lower case, values as they came.

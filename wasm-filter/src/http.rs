@@ -8,6 +8,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::abi::{self, Status};
+use crate::istio;
 use crate::root::{Running, level};
 
 /// The context of one request. Without a policy it refuses.
@@ -78,7 +79,7 @@ impl Running {
         Ok(decide(&Request {
             headers: Headers::new(&abi::pairs(&buffer)?),
             peer: Peer {
-                address: source.as_deref().and_then(Peer::address_of),
+                address: source.as_deref().and_then(istio::peer_address),
                 identity: identity.as_deref().filter(|identity| !identity.is_empty()),
             },
             tls: tls.is_some_and(|version| !version.is_empty()),
@@ -110,20 +111,20 @@ impl Running {
             None => {
                 let id = abi::property("xds\0node\0id")?.unwrap_or_default();
                 // What tells nothing is not kept: the next stream may learn more.
-                if !Position::is_known(&id) {
+                if !istio::is_known(&id) {
                     return Ok(None);
                 }
                 self.node.get_or_init(|| id)
             }
         };
-        if let Some(position) = Position::detect(node, None) {
+        if let Some(position) = istio::position(node, None) {
             return Ok(Some(position));
         }
         let direction = abi::property("xds\0listener_direction")?;
         let direction = direction
             .and_then(|bytes| bytes.try_into().ok())
             .map(i64::from_le_bytes);
-        Ok(Position::detect(node, direction))
+        Ok(istio::position(node, direction))
     }
 
     /// The one place where a decision becomes calls into the host.

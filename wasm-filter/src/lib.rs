@@ -16,6 +16,7 @@
 mod abi;
 mod der;
 mod http;
+mod istio;
 mod metrics;
 mod root;
 mod verify;

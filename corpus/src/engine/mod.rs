@@ -8,7 +8,7 @@ pub use native::Native;
 #[cfg(feature = "wasm")]
 pub use wasm::{Module, Wasm, request};
 
-use policy::Scenario;
+use crate::scenario::Scenario;
 
 use crate::observed::Observed;
 

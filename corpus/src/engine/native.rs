@@ -1,12 +1,13 @@
 //! The engine itself, with software verification.
 
-use policy::{Edit, Outcome as Verdict, Policy, Scenario, VerifiedTokens, Verify};
+use crate::scenario::Scenario;
+use policy::{Outcome as Verdict, Policy, VerifiedTokens, Verify};
 use signature::Software;
 
 use super::{Engine, EngineError};
 use crate::case::Outcome;
 use crate::fault::Verification;
-use crate::observed::{HeaderList, Observed};
+use crate::observed::Observed;
 use crate::suite::Ready;
 
 /// The engine with a policy loaded.
@@ -50,7 +51,8 @@ impl Engine for Native {
             .decide(&arrived.request(&pairs), &mut self.tokens, self.verify);
         let explanation = serde_json::to_value(decision.explain(&self.policy))
             .map_err(|error| EngineError::Request(error.to_string()))?;
-        let after = apply(&arrived.headers, &decision.edits);
+        let mut after = arrived.headers.clone();
+        decision.apply_to(&mut after);
         let (outcome, status, reason, reply) = match decision.verdict {
             Verdict::Allow => (Outcome::Allow, None, None, Vec::new()),
             Verdict::Deny(reason, reply) => (
@@ -70,16 +72,4 @@ impl Engine for Native {
             reply,
         })
     }
-}
-
-/// What the filter does with the edits, on a list.
-fn apply(headers: &HeaderList, edits: &[Edit]) -> HeaderList {
-    let mut after = headers.clone();
-    for edit in edits {
-        after.retain(|(name, _)| name != edit.name().as_bytes());
-        if let Edit::Set(name, value) = edit {
-            after.push((name.as_bytes().to_vec(), value.to_vec()));
-        }
-    }
-    after
 }

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use policy::{Position, Scenario};
+use crate::scenario::Scenario;
+use policy::Position;
 use serde_json::Value;
 use wasm_host::{
     Behaviour, Hostile, Level, Lie, Properties, Request, Rule, Settings, Simulator, Status, When,

@@ -170,7 +170,10 @@ impl Http {
     }
 
     /// A registry of this machine is asked directly, as Go's `ProxyFromEnvironment` does, which istio-agent uses.
-    fn run<S: AsSendBody>(&self, request: http::Request<S>) -> Result<http::Response<Body>, ureq::Error> {
+    fn run<S: AsSendBody>(
+        &self,
+        request: http::Request<S>,
+    ) -> Result<http::Response<Body>, ureq::Error> {
         let request = match is_loopback(&host(request.uri())) {
             true => self.agent.configure_request(request).proxy(None).build(),
             false => request,

@@ -1,7 +1,7 @@
 //! What `filter simulate` answers: the verdict first, then why, then what follows from it.
 
+use corpus::Scenario;
 use corpus::{Observed, Outcome, by_name, text as shown};
-use policy::Scenario;
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -8,13 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use corpus::{HeaderValue, Scenario};
 use lab::{
     Bootstrap, Client, Echo, Echoed, Envoy, Listener, Node, PEER_PORT, RawRequest, Wasm,
     envoy_versions,
 };
-use policy::{
-    HeaderValue, Headers, How, Peer, Policy, Position, Request, Scenario, VerifiedTokens,
-};
+use policy::{Headers, How, Peer, Policy, Position, Request, VerifiedTokens};
 use serde_json::{Value, json};
 use signature::Software;
 
@@ -351,7 +350,7 @@ impl Case<'_> {
             }
         };
         // As `source.address` tells the filter: nothing where Envoy took the client from the chain.
-        let told = Peer::address_of(envoys.to_string().as_bytes());
+        let told = (envoys.port() != 0).then(|| envoys.ip());
         let native = &self.subject.native;
         let chain = chain.as_deref();
         let mut answers = vec![(

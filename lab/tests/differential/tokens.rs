@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use corpus::{HeaderValue, Scenario};
 use lab::{Action, Bootstrap, Client, Echo, Envoy, Listener, Node};
-use policy::{Edit, HeaderValue, Outcome, Policy, Position, Scenario, VerifiedTokens};
+use policy::{Edit, Outcome, Policy, Position, VerifiedTokens};
 use serde_json::{Value, json};
 use signature::Software;
 

@@ -1,7 +1,7 @@
 //! Whether verified claims satisfy what a rule asks of them.
 
-use crate::config::{Claim, ClaimTest, Scalar};
-use crate::jwt::{Claims, Json};
+use crate::caller::{Claims, Json};
+use crate::spec::{Claim, ClaimTest, Scalar};
 
 /// Whether verified claims satisfy a condition. A claim that is not there satisfies none.
 pub(crate) fn holds(test: &ClaimTest, claims: &Claims) -> bool {

@@ -4,7 +4,7 @@
 //! above it, its host and the domains above that, and asks only the rules it finds there. A hash never decides: the rule itself says whether it matches.
 
 use super::{CompiledRule, RequestKey};
-use crate::sorted::sorted;
+use crate::spec::sorted;
 
 /// Rules by what they look at.
 #[derive(Debug, Default)]
@@ -157,8 +157,8 @@ fn equal<T>(items: &[T], order: impl Fn(&T) -> std::cmp::Ordering) -> &[T] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Access, Rule};
     use crate::matching::{Host, HostPattern, Method, MethodPattern, Path, PathPattern, Terms};
+    use crate::spec::{Access, Rule};
     use proptest::prelude::*;
 
     const PATHS: [&str; 8] = ["/", "/*", "/a", "/a/*", "/a/b", "/a/b/*", "*", "/b/*"];

@@ -17,10 +17,10 @@ pub(crate) use method::MethodPattern;
 pub(crate) use path::{Path, PathPattern};
 pub(crate) use rule::{CompiledRule, Terms};
 
-use crate::config::AmbiguousPath;
+use crate::headers::same_header;
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::strip::same_header;
+use crate::spec::AmbiguousPath;
 use host::Host;
 use index::RuleIndex;
 use method::Method;

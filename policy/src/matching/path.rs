@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Ambiguous;
 use super::index::{Key, Kind};
-use crate::bytes::unhex;
+use crate::headers::bytes::unhex;
 
 /// What is left of a path after every escape was decoded, without query and without the slash at its end.
 ///

@@ -1,7 +1,7 @@
 //! A rule, compiled.
 
 use super::{HostPattern, MethodPattern, PathPattern, RequestKey};
-use crate::config::{Access, ClaimTest, Rule};
+use crate::spec::{Access, ClaimTest, Rule};
 
 /// A rule, compiled: names became bits.
 #[derive(Debug)]

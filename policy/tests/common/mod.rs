@@ -10,7 +10,8 @@ use ::signature::Software;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD as BASE64, BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use policy::{
-    Decision, Edit, Headers, Key, Peer, Policy, Position, Request, Verdict, VerifiedTokens, Verify,
+    Decision, HeaderList, Headers, Key, Peer, Policy, Position, Request, Verdict, VerifiedTokens,
+    Verify,
 };
 use ring::rand::SystemRandom;
 use ring::signature::{self, EcdsaKeyPair, RsaKeyPair};
@@ -246,14 +247,9 @@ impl Call {
     }
 
     /// The headers as the next hop gets them.
-    pub fn after(&self, decision: &Decision) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub fn after(&self, decision: &Decision) -> HeaderList {
         let mut headers = self.headers.clone();
-        for edit in &decision.edits {
-            headers.retain(|(name, _)| name != edit.name().as_bytes());
-            if let Edit::Set(name, value) = edit {
-                headers.push((name.as_bytes().to_vec(), value.to_vec()));
-            }
-        }
+        decision.apply_to(&mut headers);
         headers
     }
 }

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
+use corpus::{HeaderValue, Scenario};
 use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Version};
-use policy::{HeaderValue, Scenario};
 
 use super::hop;
 

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use corpus::Scenario;
 use corpus::text;
-use policy::{Position, Scenario};
+use policy::Position;
 use serde_json::Value;
 use wasm_host::{Effects, Level, LocalReply, Module, Pairs, Settings, Simulator};
 

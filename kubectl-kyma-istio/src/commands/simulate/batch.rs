@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use corpus::Scenario;
 use corpus::{EngineError, Observed, Outcome};
-use policy::Scenario;
 use serde::Serialize;
 use serde_json::Value;
 

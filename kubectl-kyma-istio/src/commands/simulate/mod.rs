@@ -6,8 +6,9 @@ mod request;
 use std::io::BufRead;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use corpus::Scenario;
 use corpus::{EngineError, Observed};
-use policy::{Position, Scenario};
+use policy::Position;
 use serde_json::Value;
 
 use super::input;

@@ -2,7 +2,8 @@
 
 use std::io::BufRead;
 
-use policy::{HeaderValue, Position, Scenario};
+use corpus::{HeaderValue, Scenario};
+use policy::Position;
 use serde_json::{Map, Value};
 
 use super::{Defaults, input};

@@ -3,7 +3,8 @@
 use std::io::BufRead;
 
 use corpus::Engine as _;
-use policy::{HeaderValue, Position, Scenario};
+use corpus::{HeaderValue, Scenario};
+use policy::Position;
 use serde_json::{Value, json};
 
 use super::super::input;

@@ -1,0 +1,175 @@
+//! JSON that refuses to guess: an object with the same name twice is an error (RFC 8259 section 4 leaves its meaning open; RFC 7515 section 4 lets us refuse).
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+use crate::spec::sorted;
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Parses a whole text. Serde limits the depth to 128.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok()
+    }
+
+    /// A member of an object.
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members
+                .iter()
+                .find(|(member, _)| member == name)
+                .map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The value at the end of a path of names.
+    pub fn at(&self, path: &[String]) -> Option<&Self> {
+        path.iter().try_fold(self, |value, name| value.member(name))
+    }
+
+    /// The text, when it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl serde::Serialize for Json {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(members) => {
+                serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Strict;
+        impl<'de> Visitor<'de> for Strict {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Number(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Number(value.into()))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Json, E> {
+                Number::from_f64(value)
+                    .map(Json::Number)
+                    .ok_or_else(|| E::custom("a number out of range"))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+                Ok(Json::Text(value.to_owned()))
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Json, E> {
+                Ok(Json::Text(value))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Json::List(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+                let mut members: Vec<(String, Json)> = Vec::new();
+                while let Some(member) = map.next_entry::<String, Json>()? {
+                    members.push(member);
+                }
+                if twice(&members) {
+                    return Err(A::Error::custom("a name twice"));
+                }
+                Ok(Json::Object(members))
+            }
+        }
+        deserializer.deserialize_any(Strict)
+    }
+}
+
+/// Whether a name stands twice; a set beyond a handful, so that a token of thousands of claims costs no square of them.
+fn twice(members: &[(String, Json)]) -> bool {
+    const HANDFUL: usize = 16;
+    if members.len() <= HANDFUL {
+        return members
+            .iter()
+            .enumerate()
+            .any(|(index, (name, _))| members.iter().take(index).any(|(other, _)| other == name));
+    }
+    let names = sorted(
+        members
+            .iter()
+            .enumerate()
+            .map(|(index, (name, _))| (name.as_str(), index))
+            .collect(),
+    );
+    names
+        .windows(2)
+        .any(|pair| matches!(pair, [(left, _), (right, _)] if left == right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_name_twice_at_any_depth() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"[{"a":1,"\u0061":2}]"#,
+        ] {
+            assert_eq!(Json::parse(text.as_bytes()), None, "{text}");
+        }
+        let many: String = (0..100).map(|i| format!("\"n{i}\":0,")).collect();
+        assert!(Json::parse(format!("{{{many}\"x\":1}}").as_bytes()).is_some());
+        assert!(Json::parse(format!("{{{many}\"n7\":1}}").as_bytes()).is_none());
+    }
+
+    #[test]
+    fn refuses_what_is_too_deep_or_goes_on() {
+        assert_eq!(Json::parse("[".repeat(10_000).as_bytes()), None);
+        assert_eq!(Json::parse(b"{} x"), None);
+        assert_eq!(Json::parse(b"\xff"), None);
+    }
+}

@@ -1,0 +1,268 @@
+//! `spec.jwt`, compiled: which rule judges a request, and whether its token satisfies it.
+
+use std::sync::Arc;
+
+use crate::caller::{Located, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
+use crate::decision::{Draft, RuleRef};
+use crate::matching::{CompiledRule, Rules, Terms, holds, replaces_method};
+use crate::reason::Reason;
+use crate::request::Request;
+use crate::spec::ConfigError;
+use crate::spec::{self, Access, Location, Preflight, Provider, TokenAfter};
+
+#[derive(Debug)]
+pub(crate) struct TokenRules {
+    providers: Vec<Provider>,
+    /// Every place where any provider's tokens may stand.
+    locations: Vec<Location>,
+    /// For each provider a bit for each of its places.
+    places: Vec<u64>,
+    rules: Rules,
+    otherwise: Terms,
+    pass_preflight: bool,
+    longest_token: usize,
+}
+
+/// As many providers, or places for tokens, as there are bits.
+const MOST: usize = 64;
+
+impl TokenRules {
+    pub fn compile(wire: spec::Jwt) -> Result<Self, ConfigError> {
+        let mut locations: Vec<Location> = Vec::new();
+        for location in wire
+            .providers
+            .iter()
+            .flat_map(|provider| &provider.locations)
+        {
+            if !locations.contains(location) {
+                locations.push(location.clone());
+            }
+        }
+        for (field, count) in [
+            ("providers", wire.providers.len()),
+            ("providers[*].from…", locations.len()),
+        ] {
+            if count > MOST {
+                return Err(ConfigError::new(
+                    format!("spec.jwt.{field}"),
+                    format!("{count} of them"),
+                    format!("at most {MOST}"),
+                ));
+            }
+        }
+        let bits = |provider: &Provider| {
+            (0..)
+                .zip(&locations)
+                .filter(|(_, location)| provider.locations.contains(location))
+                .fold(0, |bits, (place, _): (u32, _)| bits | 1 << place)
+        };
+        let places: Vec<u64> = wire.providers.iter().map(bits).collect();
+        let terms = |access: Access, names: &[String], claims, shadow| {
+            let mut terms = Terms {
+                access,
+                providers: 0,
+                places: 0,
+                claims,
+                shadow,
+            };
+            for (index, (provider, places)) in wire.providers.iter().zip(&places).enumerate() {
+                if names.is_empty() || names.contains(&provider.name) {
+                    terms.providers |= 1 << index;
+                    terms.places |= places;
+                }
+            }
+            terms
+        };
+        let rules = wire
+            .rules
+            .into_iter()
+            .map(|mut rule| {
+                let claims = std::mem::take(&mut rule.claims);
+                let terms = terms(rule.access, &rule.providers, claims, rule.shadow);
+                CompiledRule::new(rule, terms)
+            })
+            .collect();
+        Ok(Self {
+            otherwise: terms(wire.otherwise, &[], Vec::new(), false),
+            pass_preflight: wire.preflight == Preflight::Pass,
+            longest_token: wire
+                .providers
+                .iter()
+                .map(|provider| provider.max_token_bytes as usize)
+                .max()
+                .unwrap_or(0),
+            rules: Rules::new(rules, wire.ambiguous_path),
+            places,
+            locations,
+            providers: wire.providers,
+        })
+    }
+
+    /// Every header that verified claims may be written to.
+    pub fn emitted(&self) -> impl Iterator<Item = &str> {
+        self.providers.iter().flat_map(|provider| {
+            let claims = provider
+                .claims_to_headers
+                .iter()
+                .map(|emitted| &emitted.header);
+            claims
+                .chain(&provider.payload_header)
+                .map(spec::HeaderName::as_str)
+        })
+    }
+
+    /// Headers that would replace what rules looked at, see [`Rules::overrides`].
+    pub fn overrides(&self) -> &'static [&'static str] {
+        self.rules.overrides()
+    }
+
+    pub fn rule_name(&self, rule: RuleRef) -> Option<&str> {
+        match rule {
+            RuleRef::Rule(index) => self.rules.name(index),
+            RuleRef::Otherwise => Some("otherwise"),
+            RuleRef::Preflight => Some("preflight"),
+        }
+    }
+
+    pub fn carries_payload(&self, header: &str) -> bool {
+        let mut names = self
+            .providers
+            .iter()
+            .filter_map(|provider| provider.payload_header.as_ref());
+        names.any(|name| name.as_str() == header)
+    }
+
+    pub fn provider_name(&self, index: usize) -> Option<&str> {
+        self.providers
+            .get(index)
+            .map(|provider| provider.name.as_str())
+    }
+
+    /// Judges the request's token. `Ok(Some(reason))`: a shadowed rule would have refused.
+    pub fn judge(
+        &self,
+        request: &Request<'_>,
+        known: &mut VerifiedTokens,
+        verify: &dyn Verify,
+        draft: &mut Draft,
+    ) -> Result<Option<Reason>, Reason> {
+        let (rule, terms) = match self.rules.find(request)? {
+            Some((place, rule)) => (RuleRef::Rule(place), &rule.terms),
+            None => (RuleRef::Otherwise, &self.otherwise),
+        };
+        let asks = matches!(terms.access, Access::Require | Access::Optional);
+        if asks && self.pass_preflight && is_preflight(request) {
+            draft.trace.rule = Some(RuleRef::Preflight);
+            return Ok(None);
+        }
+        draft.trace.rule = Some(rule);
+        match self.satisfy(terms, request, known, verify, draft) {
+            Err(reason) if terms.shadow => Ok(Some(reason)),
+            other => other.map(|()| None),
+        }
+    }
+
+    /// INVARIANT: effects come last: a refusal, which may be a shadow only, has none.
+    fn satisfy(
+        &self,
+        terms: &Terms,
+        request: &Request<'_>,
+        known: &mut VerifiedTokens,
+        verify: &dyn Verify,
+        draft: &mut Draft,
+    ) -> Result<(), Reason> {
+        match terms.access {
+            Access::Open => return Ok(()),
+            Access::Deny => return Err(Reason::RuleDenied),
+            Access::Require | Access::Optional => {}
+        }
+        let (token, found) = match Located::find(request, &self.locations, terms.places) {
+            Located::One { token, places } => (token, places),
+            Located::Several => return Err(Reason::SeveralTokens),
+            Located::Nothing if terms.access == Access::Optional => return Ok(()),
+            Located::Nothing => return Err(Reason::MissingToken),
+        };
+        let verified = match known.get(&token, request.now) {
+            Some(verified) => {
+                draft.trace.cached = true;
+                verified
+            }
+            None => {
+                let verified = Arc::new(self.verify(&token, terms, found, request, verify)?);
+                known.keep(&token, &verified);
+                verified
+            }
+        };
+        // The cache knows nothing of rules and places, so both are checked for every request.
+        let provider = self
+            .providers
+            .get(verified.provider)
+            .ok_or(Reason::IssuerNotTrusted)?;
+        if !self.accepts(verified.provider, terms, found) {
+            return Err(Reason::IssuerNotTrusted);
+        }
+        draft.trace.provider = Some(verified.provider);
+        if !terms
+            .claims
+            .iter()
+            .all(|test| holds(test, &verified.claims))
+        {
+            return Err(Reason::ClaimMismatch);
+        }
+        draft.effects.extend(verified.edits.iter().cloned());
+        if provider.token == TokenAfter::Remove {
+            remove(request, &self.locations, &token, &mut draft.effects);
+        }
+        Ok(())
+    }
+
+    /// Whether a provider counts for these terms and its tokens may stand in each of these places.
+    fn accepts(&self, provider: usize, terms: &Terms, found: u64) -> bool {
+        let allowed = self.places.get(provider).copied().unwrap_or(0);
+        terms.providers & (1 << provider) != 0 && found & !allowed == 0
+    }
+
+    fn verify(
+        &self,
+        token: &[u8],
+        terms: &Terms,
+        found: u64,
+        request: &Request<'_>,
+        verify: &dyn Verify,
+    ) -> Result<Verified, Reason> {
+        if token.len() > self.longest_token {
+            return Err(Reason::TokenTooLarge);
+        }
+        let unverified = Unverified::parse(token)?;
+        let issuer = unverified
+            .claimed_issuer()
+            .ok_or(Reason::IssuerNotTrusted)?;
+        let named = self
+            .providers
+            .iter()
+            .enumerate()
+            .find(|(_, provider)| provider.issuer == issuer);
+        let (index, provider) = named
+            .filter(|(index, _)| self.accepts(*index, terms, found))
+            .ok_or(Reason::IssuerNotTrusted)?;
+        if token.len() > provider.max_token_bytes as usize {
+            return Err(Reason::TokenTooLarge);
+        }
+        let claims = unverified.verify(provider, request.now, verify)?;
+        Ok(Verified {
+            provider: index,
+            edits: edits(provider, &claims),
+            claims,
+        })
+    }
+}
+
+/// A CORS preflight carries no credentials (Fetch standard, "CORS protocol and credentials"), so no token can be asked of it. Anybody can make one: it passes nothing
+/// else. A browser's preflight has no header that replaces the method; one that has is another request for a framework that reads it.
+fn is_preflight(request: &Request<'_>) -> bool {
+    let some = |name: &str| request.first(name).is_some_and(|value| !value.is_empty());
+    request.first(":method") == Some(b"OPTIONS")
+        && some("origin")
+        && some("access-control-request-method")
+        && !replaces_method(request)
+}

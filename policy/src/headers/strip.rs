@@ -1,0 +1,52 @@
+//! The headers that a policy may emit, and their removal from what strangers sent.
+//!
+//! INVARIANT: no forged header: what the policy may emit is removed from every request that it judges, whatever the outcome, so the next hop sees such a header only
+//! when this policy wrote it. Programs that read headers through CGI-like variables can't tell `-` from `_`, so every spelling goes.
+
+use std::sync::Arc;
+
+use super::names::{same_header, spelled};
+use crate::decision::Draft;
+use crate::request::{Request, length_bit};
+
+/// The names of all headers that a policy may emit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Strip {
+    names: Vec<Arc<str>>,
+    /// A bit for each length of a name, modulo 64: most headers of most requests are passed by at the cost of this look.
+    lengths: u64,
+}
+
+impl Strip {
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut strip = Self::default();
+        for name in names {
+            if !strip
+                .names
+                .iter()
+                .any(|known| same_header(name.as_bytes(), known))
+            {
+                strip.lengths |= length_bit(name.as_bytes());
+                strip.names.push(name.into());
+            }
+        }
+        strip
+    }
+
+    /// Removes each of them that the request has.
+    pub fn apply(&self, request: &Request<'_>, draft: &mut Draft) {
+        for (name, _) in request.headers.of_lengths(self.lengths) {
+            if self.lengths & length_bit(name) == 0 {
+                continue;
+            }
+            if let Some(known) = self.names.iter().find(|known| same_header(name, known)) {
+                let same = known.as_bytes() == *name;
+                draft.strip(if same {
+                    Arc::clone(known)
+                } else {
+                    spelled(name)
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The name of a policy: what its parsed value is, not how it was spelled.
+//!
+//! Istio carries a plugin's configuration as a protobuf Struct and spells it anew: other order, other white space, `1.0` for `1`. The fingerprint is taken over
+//! a canonical form that none of this changes: members sorted by name, no white space, whole numbers without a fraction, texts as JSON with
+//! the fewest escapes.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::spec::read::{elements, members, number, text};
+use crate::spec::sorted;
+
+/// SHA-256 of a policy's canonical form.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The first 52 bits, the most that a gauge read as a double keeps exactly.
+    pub fn gauge(&self) -> u64 {
+        self.0
+            .iter()
+            .take(8)
+            .fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+            >> 12
+    }
+
+    /// The fingerprint of a document: its `apiVersion` and its `spec` without `target`. `None` when it nests too deep.
+    pub(crate) fn of(api_version: &str, spec: &RawValue) -> Option<Self> {
+        let mut canonical = Canonical(Sha256::new());
+        canonical.0.update(b"{\"apiVersion\":");
+        canonical.text(api_version);
+        canonical.0.update(b",\"spec\":");
+        canonical.object(members(spec)?, Some("target"), 0)?;
+        canonical.0.update(b"}");
+        Some(Self(canonical.0.finalize().into()))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// No policy nests deeper than this; what does is refused rather than walked.
+const DEEPEST: usize = 32;
+
+struct Canonical(Sha256);
+
+impl Canonical {
+    fn value(&mut self, raw: &RawValue, depth: usize) -> Option<()> {
+        let depth = depth + 1;
+        if depth > DEEPEST {
+            return None;
+        }
+        match raw.get().as_bytes().first()? {
+            b'{' => self.object(members(raw)?, None, depth)?,
+            b'[' => {
+                self.0.update(b"[");
+                for (index, item) in elements(raw)?.into_iter().enumerate() {
+                    if index > 0 {
+                        self.0.update(b",");
+                    }
+                    self.value(item, depth)?;
+                }
+                self.0.update(b"]");
+            }
+            b'"' => self.text(&text(raw)?),
+            b't' | b'f' | b'n' => self.0.update(raw.get()),
+            _ => {
+                let number = number(raw)?;
+                // Rust prints a whole double without a fraction and never with an exponent.
+                // Adding zero makes of -0 what it is equal to.
+                self.0.update((number + 0.0).to_string());
+            }
+        }
+        Some(())
+    }
+
+    fn object(
+        &mut self,
+        mut members: Vec<(String, &RawValue)>,
+        without: Option<&str>,
+        depth: usize,
+    ) -> Option<()> {
+        members.retain(|(name, _)| Some(name.as_str()) != without);
+        let names: Vec<(&str, usize)> = members
+            .iter()
+            .enumerate()
+            .map(|(index, (name, _))| (name.as_str(), index))
+            .collect();
+        for (place, (name, index)) in sorted(names).into_iter().enumerate() {
+            self.0.update(if place > 0 { &b","[..] } else { b"{" });
+            self.text(name);
+            self.0.update(b":");
+            self.value(members.get(index)?.1, depth)?;
+        }
+        if members.is_empty() {
+            self.0.update(b"{");
+        }
+        self.0.update(b"}");
+        Some(())
+    }
+
+    fn text(&mut self, text: &str) {
+        // A text always serialises.
+        self.0
+            .update(serde_json::to_string(text).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(spec: &str) -> Fingerprint {
+        let spec: Box<RawValue> = serde_json::from_str(spec).unwrap();
+        Fingerprint::of("v", &spec).unwrap()
+    }
+
+    #[test]
+    fn spelling_does_not_change_it() {
+        let plain = of(r#"{"a":{"hops":1,"x":["é\n"]},"b":true}"#);
+        assert_eq!(
+            plain,
+            of(r#"{ "b" : true, "a": {"x": ["\u00e9\u000a"], "hops": 1.0} }"#)
+        );
+        assert_eq!(
+            plain,
+            of(r#"{"a":{"hops":1e0,"x":["é\n"]},"b":true,"target":{"gateway":"g"}}"#)
+        );
+    }
+
+    #[test]
+    fn meaning_does() {
+        let plain = of(r#"{"a":1,"b":["x","y"]}"#);
+        for other in [
+            r#"{"a":2,"b":["x","y"]}"#,
+            r#"{"a":1,"b":["y","x"]}"#,
+            r#"{"a":"1","b":["x","y"]}"#,
+            r#"{"a":1}"#,
+        ] {
+            assert_ne!(plain, of(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_gauge_is_exact_as_a_double() {
+        let gauge = of("{}").gauge();
+        assert_eq!(gauge as f64 as u64, gauge);
+        assert!(gauge < 1 << 52);
+        assert!(of("{}").to_string().starts_with(&format!("{gauge:013x}")));
+    }
+}

@@ -1,0 +1,135 @@
+//! The smallest values of a policy: header names, durations, realms.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::headers::same_header;
+use crate::spec::read::{Node, Read};
+
+/// The lower-case name of a header that a policy may emit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HeaderName(String);
+
+impl HeaderName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names that others own: hop-by-hop (RFC 9110 section 7.6.1), message framing, credentials, and what `forwarded` or Envoy writes itself.
+const OTHERS: [&str; 19] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "location",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "www-authenticate",
+];
+const OTHERS_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
+
+impl Read for HeaderName {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        let name = header_name(&node)?.filter(|name| may_set(name));
+        match name {
+            Some(name) => Some(Self(name)),
+            None => node.refuse_with(
+                "the name of a header that a policy may set",
+                "pseudo, hop-by-hop, framing and credential headers, `forwarded`, `x-forwarded-*` and `x-envoy-*` can't be set",
+            ),
+        }
+    }
+}
+
+/// Whether a header in lower case, in any spelling, is nobody else's.
+pub(crate) fn may_set(name: &str) -> bool {
+    let starts = |prefix: &&str| {
+        name.as_bytes()
+            .get(..prefix.len())
+            .is_some_and(|start| same_header(start, prefix))
+    };
+    !OTHERS
+        .iter()
+        .any(|other| same_header(name.as_bytes(), other))
+        && !OTHERS_PREFIXES.iter().any(starts)
+}
+
+/// A lower-case header name (RFC 9110 section 5.1), any; `Some(None)` when it is none.
+#[expect(
+    clippy::option_option,
+    reason = "no text, no name and a name are three things"
+)]
+fn header_name(node: &Node<'_, '_>) -> Option<Option<String>> {
+    let Some(name) = node.text() else {
+        return Some(None);
+    };
+    Some((name.len() <= 128 && is_token(&name)).then(|| name.to_ascii_lowercase()))
+}
+
+/// Reads the name of a header that is only looked at.
+pub(crate) fn source_header(node: Node<'_, '_>) -> Option<String> {
+    match header_name(&node).flatten() {
+        Some(name) => Some(name),
+        None => node.refuse("the name of a header"),
+    }
+}
+
+/// Reads a duration such as `90s`, `5m` or `1h`, from `least` to `most` seconds.
+pub(crate) fn duration(node: Node<'_, '_>, least: u64, most: u64) -> Option<Duration> {
+    let parsed = node.text().and_then(|text| {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let unit = match text.strip_prefix(digits)? {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86400,
+            _ => return None,
+        };
+        digits.parse::<u64>().ok()?.checked_mul(unit)
+    });
+    match parsed.filter(|seconds| (least..=most).contains(seconds)) {
+        Some(seconds) => Some(Duration::from_secs(seconds)),
+        None => node.refuse(format!(
+            "a duration as in `90s`, `5m` or `1h`, from `{least}s` to `{most}s`"
+        )),
+    }
+}
+
+/// Reads the realm of a challenge: text that needs no escapes in a quoted string (RFC 9110 section 5.6.4).
+pub(crate) fn realm(node: Node<'_, '_>) -> Option<String> {
+    let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
+    match node
+        .text()
+        .filter(|text| !text.is_empty() && text.len() <= 128 && text.bytes().all(plain))
+    {
+        Some(text) => Some(text),
+        None => node.refuse("1 to 128 printable ASCII characters without quotes and backslashes"),
+    }
+}
+
+/// Whether a text is a token (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(text: &str) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(token)
+}

@@ -1,0 +1,484 @@
+//! Reads JSON into wire types and reports every problem at once, each with its path.
+//!
+//! Serde's derived readers stop at the first problem, and a tree of values would stay in the memory of a VM that never shrinks. So an
+//! object is read as a list of its fields' raw texts, each of which is then read by itself: one bad field hides no other, and nothing
+//! is copied that is not kept.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use crate::spec::error::{ConfigError, Words};
+use crate::spec::sorted;
+
+/// How many problems are told one by one; a policy with more has one cause.
+pub(crate) const MOST_PROBLEMS: usize = 50;
+
+/// Where in the document a value stands.
+#[derive(Clone, Copy)]
+pub(crate) enum Path<'p> {
+    Root,
+    Field(&'p Path<'p>, &'p str),
+    Item(&'p Path<'p>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root => Ok(()),
+            Path::Field(Path::Root, name) => f.write_str(name),
+            Path::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Path::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// One value, its place, and where its problems go.
+pub(crate) struct Node<'a, 'p> {
+    pub raw: &'a RawValue,
+    pub path: Path<'p>,
+    pub problems: &'p mut Vec<ConfigError>,
+    /// Whether messages name only the kind of what stands here: it could be a secret in the wrong place.
+    pub quiet: bool,
+}
+
+/// A wire type. `None` means that a problem was reported.
+pub(crate) trait Read: Sized {
+    fn read(node: Node<'_, '_>) -> Option<Self>;
+}
+
+impl<'a> Node<'a, '_> {
+    /// Reports that this value is something else than `expected`.
+    pub fn refuse<T>(self, expected: impl Into<Words>) -> Option<T> {
+        self.report(expected.into(), None);
+        None
+    }
+
+    /// As [`Node::refuse`], with a hint.
+    pub fn refuse_with<T>(self, expected: impl Into<Words>, hint: impl Into<Words>) -> Option<T> {
+        self.report(expected.into(), Some(hint.into()));
+        None
+    }
+
+    /// Reports a problem in other words than the value's own.
+    pub fn refuse_as<T>(self, found: impl Into<Words>, expected: impl Into<Words>) -> Option<T> {
+        self.problems
+            .push(ConfigError::new(self.path, found, expected));
+        None
+    }
+
+    #[inline(never)]
+    fn report(self, expected: Words, hint: Option<Words>) {
+        let mut problem = ConfigError::new(self.path, self.describe(), expected);
+        problem.hint = hint.map(Words::into_owned);
+        self.problems.push(problem);
+    }
+
+    fn describe(&self) -> String {
+        if self.quiet && self.is_text() {
+            return "a text".to_owned();
+        }
+        describe(self.raw)
+    }
+
+    /// The items of a list; anything else is a problem.
+    pub fn items<T>(self, mut read: impl FnMut(Node<'_, '_>) -> Option<T>) -> Option<Vec<T>> {
+        let Some(items) = elements(self.raw) else {
+            return self.refuse("a list");
+        };
+        let mut whole = true;
+        let mut list = Vec::with_capacity(items.len());
+        for (index, raw) in items.into_iter().enumerate() {
+            let item = read(Node {
+                raw,
+                path: Path::Item(&self.path, index),
+                problems: self.problems,
+                quiet: self.quiet,
+            });
+            match item {
+                Some(item) => list.push(item),
+                None => whole = false,
+            }
+        }
+        whole.then_some(list)
+    }
+
+    /// Whether the value is an empty list.
+    fn is_empty_list(&self) -> bool {
+        let inside = self
+            .raw
+            .get()
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        inside.is_some_and(|inside| inside.trim_ascii().is_empty())
+    }
+
+    /// Whether the value is a JSON text.
+    pub fn is_text(&self) -> bool {
+        self.raw.get().starts_with('"')
+    }
+
+    /// Whether the value is a JSON object.
+    pub fn is_object(&self) -> bool {
+        self.raw.get().starts_with('{')
+    }
+
+    /// The text, when the value is one.
+    pub fn text(&self) -> Option<String> {
+        text(self.raw)
+    }
+}
+
+impl Read for String {
+    #[inline(never)]
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        match node.text() {
+            Some(text) => Some(text),
+            None => node.refuse("a text"),
+        }
+    }
+}
+
+impl Read for bool {
+    #[inline(never)]
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        match node.raw.get() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => node.refuse("`true` or `false`"),
+        }
+    }
+}
+
+/// The largest integer that survives a protobuf Struct, whose numbers are doubles.
+pub(crate) const LARGEST_INTEGER: f64 = 9_007_199_254_740_992.0;
+
+/// Reads a whole number in a range. `1.0` is `1`: Istio re-spells numbers on their way to the proxy.
+#[inline(never)]
+pub(crate) fn whole(node: Node<'_, '_>, least: u32, most: u32) -> Option<u32> {
+    let expected = format!("a whole number from {least} to {most}");
+    match number(node.raw) {
+        Some(number) if number.abs() > LARGEST_INTEGER => node.refuse_with(
+            expected,
+            "integers above 2^53 change on their way to the proxy",
+        ),
+        Some(number)
+            if number.fract() == 0.0 && (f64::from(least)..=f64::from(most)).contains(&number) =>
+        {
+            // In range and without a fraction, so the cast is exact.
+            Some(number as u32)
+        }
+        _ => node.refuse(expected),
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        node.items(T::read)
+    }
+}
+
+/// A list that says something. Many lists mean "any" when they are absent, and an empty one could be taken for either.
+pub(crate) struct Filled<T>(pub Vec<T>);
+
+impl<T: Read> Read for Filled<T> {
+    fn read(node: Node<'_, '_>) -> Option<Self> {
+        if node.is_empty_list() {
+            return node.refuse_as("an empty list", "at least one entry, or no such field");
+        }
+        node.items(T::read).map(Self)
+    }
+}
+
+/// An object being read, field by field.
+pub(crate) struct Fields<'a, 'p> {
+    pub path: Path<'p>,
+    pub problems: &'p mut Vec<ConfigError>,
+    quiet: bool,
+    left: Vec<(String, &'a RawValue)>,
+    known: Vec<&'static str>,
+}
+
+impl<'a, 'p> Fields<'a, 'p> {
+    /// Opens an object; a name that stands twice is a problem.
+    #[inline(never)]
+    pub fn open(node: Node<'a, 'p>) -> Option<Self> {
+        let Some(left) = members(node.raw) else {
+            return node.refuse("an object");
+        };
+        let names = left.iter().zip(0usize..);
+        let names = names.map(|((name, _), index)| (name.as_str(), index));
+        for pair in sorted(names.collect()).windows(2) {
+            if let [(name, _), (other, _)] = pair
+                && name == other
+            {
+                let path = Path::Field(&node.path, name);
+                node.problems
+                    .push(ConfigError::new(path, "the field twice", "it once"));
+            }
+        }
+        Some(Self {
+            path: node.path,
+            problems: node.problems,
+            quiet: node.quiet,
+            left,
+            known: Vec::new(),
+        })
+    }
+
+    /// The raw value of a field, which counts as read.
+    #[inline(never)]
+    pub fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
+        self.known.push(name);
+        let index = self.left.iter().position(|(field, _)| field == name)?;
+        Some(self.left.remove(index).1)
+    }
+
+    /// Reads a field by `read`; `None` when it is absent or has a problem.
+    pub fn with<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Node<'_, '_>) -> Option<T>,
+    ) -> Option<T> {
+        read(self.node(name)?)
+    }
+
+    /// A field as a value to read.
+    #[inline(never)]
+    fn node(&mut self, name: &'static str) -> Option<Node<'a, '_>> {
+        Some(Node {
+            raw: self.raw(name)?,
+            path: Path::Field(&self.path, name),
+            problems: self.problems,
+            quiet: self.quiet,
+        })
+    }
+
+    /// Reads a field that may be absent.
+    pub fn optional<T: Read>(&mut self, name: &'static str) -> Option<T> {
+        self.with(name, T::read)
+    }
+
+    /// Reads a field; its absence is a problem.
+    pub fn required<T: Read>(&mut self, name: &'static str) -> Option<T> {
+        self.required_with(name, T::read)
+    }
+
+    /// Reads a field by `read`; its absence is a problem.
+    pub fn required_with<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Node<'_, '_>) -> Option<T>,
+    ) -> Option<T> {
+        self.must_have(name);
+        self.with(name, read)
+    }
+
+    #[inline(never)]
+    fn must_have(&mut self, name: &str) {
+        if !self.has(name) {
+            self.problem(name, "nothing", "the field, which has no default");
+        }
+    }
+
+    /// Reads a list that may be absent, but not empty.
+    pub fn filled<T: Read>(&mut self, name: &'static str) -> Vec<T> {
+        self.optional::<Filled<T>>(name)
+            .map_or_else(Vec::new, |list| list.0)
+    }
+
+    /// Takes a field that others read; it must be an object.
+    pub fn foreign(&mut self, name: &'static str) {
+        self.with(name, |node| {
+            if node.is_object() {
+                return Some(());
+            }
+            node.refuse("an object")
+        });
+    }
+
+    /// Whether a field that was not read yet is there.
+    #[inline(never)]
+    pub fn has(&self, name: &str) -> bool {
+        self.left.iter().any(|(field, _)| field == name)
+    }
+
+    /// Reports a problem of a field.
+    pub fn problem(
+        &mut self,
+        field: &str,
+        found: impl Into<Words>,
+        expected: impl Into<Words>,
+    ) -> &mut ConfigError {
+        self.note(field, found.into(), expected.into())
+    }
+
+    #[inline(never)]
+    fn note(&mut self, field: &str, found: Words, expected: Words) -> &mut ConfigError {
+        let path = Path::Field(&self.path, field);
+        self.problems.push(ConfigError::new(path, found, expected));
+        let last = self.problems.len() - 1;
+        #[expect(clippy::indexing_slicing, reason = "pushed on the line above")]
+        &mut self.problems[last]
+    }
+
+    /// Reports what was not asked for.
+    #[inline(never)]
+    pub fn finish(self) {
+        for (name, _) in &self.left {
+            if self.known.iter().any(|known| known == name) {
+                continue;
+            }
+            let mut problem = ConfigError::new(
+                Path::Field(&self.path, name),
+                "an unknown field",
+                format!("one of {}", list(&self.known)),
+            );
+            if self.problems.len() < MOST_PROBLEMS
+                && let Some(near) = nearest(name, &self.known)
+            {
+                problem = problem.hint(format!("did you mean `{near}`?"));
+            }
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// Names in backticks, with commas.
+pub(crate) fn list(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Reads one of a closed list of names.
+pub(crate) fn choice<T: Copy>(node: Node<'_, '_>, names: &[(&'static str, T)]) -> Option<T> {
+    let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+    let (_, value) = names.get(chosen(node, &known)?)?;
+    Some(*value)
+}
+
+/// The index of the name that stands there.
+#[inline(never)]
+fn chosen(node: Node<'_, '_>, known: &[&str]) -> Option<usize> {
+    let text = node.text();
+    let found = known.iter().position(|name| Some(*name) == text.as_deref());
+    if found.is_some() {
+        return found;
+    }
+    let expected = format!("one of {}", list(known));
+    match text.as_deref().and_then(|text| nearest(text, known)) {
+        Some(near) => node.refuse_with(expected, format!("did you mean `{near}`?")),
+        None => node.refuse(expected),
+    }
+}
+
+/// A short description of a value for a message: its kind, and its text when that is short.
+pub(crate) fn describe(raw: &RawValue) -> String {
+    const LONGEST: usize = 60;
+    let short = |text: &str| {
+        let mut cut: String = text.chars().take(LONGEST).collect();
+        if cut.len() < text.len() {
+            cut.push('…');
+        }
+        cut
+    };
+    match raw.get().as_bytes().first() {
+        Some(b'{') => "an object".to_owned(),
+        Some(b'[') => "a list".to_owned(),
+        Some(b'n') => "nothing (null)".to_owned(),
+        Some(b'"') => match text(raw) {
+            Some(text) if text.is_empty() => "an empty text".to_owned(),
+            Some(text) => format!("`{}`", short(&text.replace(char::is_control, "\u{fffd}"))),
+            None => "a text".to_owned(),
+        },
+        _ => format!("`{}`", short(raw.get())),
+    }
+}
+
+/// The known name that `name` is a slip of, if it is one: the same but for case, or at most two letters away.
+fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    known
+        .iter()
+        .map(|candidate| {
+            (
+                distance(&name.to_ascii_lowercase(), &candidate.to_ascii_lowercase()),
+                *candidate,
+            )
+        })
+        .min()
+        .filter(|(distance, candidate)| *distance <= 2 && *distance < candidate.len())
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance in bytes, for short names.
+fn distance(left: &str, right: &str) -> usize {
+    let right = right.as_bytes();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, l) in left.bytes().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, r) in right.iter().enumerate() {
+            let at =
+                |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let swap = at(&row, j) + usize::from(l != *r);
+            next.push(swap.min(at(&row, j + 1) + 1).min(at(&next, j) + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+/// The fields of an object in their order, doubles included.
+struct Raw<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> serde::de::Visitor<'de> for Visitor<'a> {
+            type Value = Raw<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: serde::de::MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> Result<Self::Value, M::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Raw(fields))
+            }
+        }
+        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+    }
+}
+
+/// The fields of an object.
+#[inline(never)]
+pub(crate) fn members(raw: &RawValue) -> Option<Vec<(String, &RawValue)>> {
+    let Raw(fields) = serde_json::from_str(raw.get()).ok()?;
+    Some(fields)
+}
+
+/// The items of a list.
+#[inline(never)]
+pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// A JSON text.
+#[inline(never)]
+pub(crate) fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// A JSON number, as a double.
+#[inline(never)]
+pub(crate) fn number(raw: &RawValue) -> Option<f64> {
+    serde_json::from_str(raw.get()).ok()
+}
