@@ -306,14 +306,14 @@ fn compare(
 }
 
 /// What the upstream got, without what Envoy writes for itself or the lab for its own use.
-fn headers(echoed: &Echoed) -> corpus::HeaderList {
+fn headers(echoed: &Echoed) -> policy::HeaderList {
     let own = |name: &str| {
         name.starts_with("x-envoy-")
             || name == "x-request-id"
             || name == "x-lab-id"
             || name == "x-forwarded-client-cert"
     };
-    let mut list: corpus::HeaderList = vec![
+    let mut list: policy::HeaderList = vec![
         (b":method".to_vec(), echoed.method.clone().into_bytes()),
         (b":path".to_vec(), echoed.path.clone()),
     ];
