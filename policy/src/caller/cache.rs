@@ -8,19 +8,45 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher;
 
-use super::token::Claims;
+use super::token::Validity;
 use crate::headers::Edit;
 use crate::headers::bytes::same;
 use crate::spec::Fingerprint;
 
-/// A verified token and what follows from it.
+/// What is kept of a verified token: what the policy would find in it once more. Neither its claims nor its payload.
 #[derive(Debug)]
 pub(crate) struct Verified {
     /// Index of the provider.
     pub provider: usize,
-    pub claims: Claims,
+    /// When it can be believed.
+    pub time: Validity,
+    /// Which of the policy's claim tests it passes.
+    pub passes: Passes,
     /// What it publishes.
     pub edits: Vec<Edit>,
+}
+
+/// A bit for each claim test of a policy.
+#[derive(Debug)]
+pub(crate) struct Passes(Box<[u64]>);
+
+impl Passes {
+    /// From the answers, in the order of the tests.
+    pub fn of(answers: impl ExactSizeIterator<Item = bool>) -> Self {
+        let mut words = vec![0_u64; answers.len().div_ceil(64)];
+        for (place, answer) in answers.enumerate() {
+            if let Some(word) = words.get_mut(place / 64) {
+                *word |= u64::from(answer) << (place % 64);
+            }
+        }
+        Self(words.into())
+    }
+
+    /// Whether the test at this place is passed.
+    pub fn holds(&self, place: usize) -> bool {
+        let word = self.0.get(place / 64);
+        word.is_some_and(|word| word >> (place % 64) & 1 == 1)
+    }
 }
 
 /// A bounded memory of verified tokens, owned by whoever calls [`crate::Policy::decide`].
@@ -32,16 +58,32 @@ pub struct VerifiedTokens {
     hasher: FixedState,
     /// Whose tokens these are: other keys or audiences are another policy.
     owner: Option<Fingerprint>,
+    /// What all entries take.
+    bytes: usize,
+    /// The slot that makes room next when all entries take too much.
+    next: usize,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
-    entry: Option<(Box<[u8]>, Arc<Verified>)>,
+    entry: Option<Entry>,
     recent: bool,
 }
 
-/// Longer tokens are verified each time, which bounds the memory: capacity times this.
+#[derive(Debug)]
+struct Entry {
+    token: Box<[u8]>,
+    verified: Arc<Verified>,
+}
+
+/// Longer tokens are verified each time.
 const LONGEST_TOKEN: usize = 4096;
+/// An entry that takes more is not kept.
+const LARGEST: usize = 16 * 1024;
+/// All entries together take at most this for each slot: 512 slots take 1.5 MiB.
+const BYTES_PER_SLOT: usize = 3 * 1024;
+/// What an edit and an entry take beside their texts.
+const OVERHEAD: usize = 64;
 
 impl VerifiedTokens {
     /// A cache of at most `capacity` tokens, rounded up to an even number; 0 keeps none. The seed makes places unforeseeable.
@@ -54,6 +96,8 @@ impl VerifiedTokens {
             pairs: pairs as u64,
             hasher: FixedState::with_seed(seed),
             owner: None,
+            bytes: 0,
+            next: 0,
         }
     }
 
@@ -61,53 +105,84 @@ impl VerifiedTokens {
     pub(crate) fn belong_to(&mut self, policy: Fingerprint) {
         if self.owner.replace(policy) != Some(policy) {
             self.slots.fill_with(Slot::default);
+            self.bytes = 0;
         }
     }
 
     /// The entry of a token that can still be believed.
     pub(crate) fn get(&mut self, token: &[u8], now: Duration) -> Option<Arc<Verified>> {
-        let pair = self.pair(token)?;
+        let start = self.start(token)?;
+        let pair = self.slots.get_mut(start..start + 2)?;
         let hit = pair.iter().position(|slot| slot.holds(token))?;
+        let verified = Arc::clone(&pair.get(hit)?.entry.as_ref()?.verified);
         // Out of its time it is no use, and the full check says why.
-        if !pair
-            .get(hit)?
-            .entry
-            .as_ref()
-            .is_some_and(|(_, verified)| verified.claims.time.holds(now))
-        {
-            pair.get_mut(hit)?.entry = None;
+        if !verified.time.holds(now) {
+            self.forget(start + hit);
             return None;
         }
         for (index, slot) in pair.iter_mut().enumerate() {
             slot.recent = index == hit;
         }
-        pair.get(hit)?
-            .entry
-            .as_ref()
-            .map(|(_, verified)| Arc::clone(verified))
+        Some(verified)
     }
 
     pub(crate) fn keep(&mut self, token: &[u8], verified: &Arc<Verified>) {
-        if token.len() > LONGEST_TOKEN {
+        let entry = Entry {
+            token: token.into(),
+            verified: Arc::clone(verified),
+        };
+        let size = entry.size();
+        let Some(start) = self.start(token) else {
+            return;
+        };
+        if token.len() > LONGEST_TOKEN || size > LARGEST {
             return;
         }
-        let Some(pair) = self.pair(token) else { return };
-        let oldest = (0..)
-            .zip(pair.iter())
-            .min_by_key(|(_, slot)| (slot.entry.is_some(), slot.recent))
-            .map(|(index, _): (usize, _)| index);
-        for (index, slot) in pair.iter_mut().enumerate() {
-            slot.recent = Some(index) == oldest;
-            if slot.recent {
-                slot.entry = Some((token.into(), Arc::clone(verified)));
+        let pair = self.slots.iter().enumerate().skip(start).take(2);
+        let oldest = pair.min_by_key(|(_, slot)| (slot.entry.is_some(), slot.recent));
+        let Some((place, _)) = oldest else { return };
+        self.forget(place);
+        // One round at most: then nothing is left.
+        for _ in 0..self.slots.len() {
+            if self.bytes + size <= self.slots.len() * BYTES_PER_SLOT {
+                break;
             }
+            self.forget(self.next);
+            self.next = (self.next + 1) % self.slots.len();
+        }
+        self.bytes += size;
+        for (index, slot) in self.slots.iter_mut().enumerate().skip(start).take(2) {
+            slot.recent = index == place;
+        }
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.entry = Some(entry);
         }
     }
 
-    fn pair(&mut self, token: &[u8]) -> Option<&mut [Slot]> {
+    fn forget(&mut self, place: usize) {
+        let slot = self.slots.get_mut(place);
+        let entry = slot.and_then(|slot| slot.entry.take());
+        self.bytes -= entry.map_or(0, |entry| entry.size());
+    }
+
+    /// Where the pair of a token begins.
+    fn start(&self, token: &[u8]) -> Option<usize> {
         let place = self.hasher.hash_one(token).checked_rem(self.pairs)?;
-        let start = usize::try_from(place).ok()? * 2;
-        self.slots.get_mut(start..start + 2)
+        usize::try_from(place).ok()?.checked_mul(2)
+    }
+}
+
+impl Entry {
+    /// Bytes that it takes, about.
+    fn size(&self) -> usize {
+        let edits = self.verified.edits.iter().map(|edit| {
+            let value = match edit {
+                Edit::Remove(_) => 0,
+                Edit::Set(_, value) => value.len(),
+            };
+            OVERHEAD + edit.name().len() + value
+        });
+        2 * OVERHEAD + self.token.len() + self.verified.passes.0.len() * 8 + edits.sum::<usize>()
     }
 }
 
@@ -116,7 +191,7 @@ impl Slot {
     fn holds(&self, token: &[u8]) -> bool {
         self.entry
             .as_ref()
-            .is_some_and(|(known, _)| same(known, token))
+            .is_some_and(|entry| same(&entry.token, token))
     }
 }
 
@@ -124,13 +199,18 @@ impl Slot {
 mod tests {
     use super::*;
 
+    fn verified(value: usize) -> Arc<Verified> {
+        Arc::new(Verified {
+            provider: 0,
+            time: Validity::ALWAYS,
+            passes: Passes::of([].into_iter()),
+            edits: vec![Edit::set("x-user", vec![0; value])],
+        })
+    }
+
     #[test]
     fn of_two_tokens_in_a_pair_the_one_used_longer_ago_makes_room() {
-        let verified = Arc::new(Verified {
-            provider: 0,
-            claims: Claims::none(),
-            edits: Vec::new(),
-        });
+        let verified = verified(0);
         let mut known = VerifiedTokens::new(2, 0);
         let holds =
             |known: &mut VerifiedTokens, token: &[u8]| known.get(token, Duration::ZERO).is_some();
@@ -147,5 +227,36 @@ mod tests {
             [b"b", b"c", b"d"].map(|token| holds(&mut known, token)),
             [true, false, true]
         );
+    }
+
+    #[test]
+    fn all_entries_together_are_bounded_in_bytes() {
+        let mut known = VerifiedTokens::new(8, 0);
+        let limit = 8 * BYTES_PER_SLOT;
+        let sizes = [100, 4000, 12_000, 0, 15_000, 9_000];
+        for (index, size) in (0_u32..600).zip(sizes.into_iter().cycle()) {
+            let token = index.to_be_bytes();
+            known.keep(&token, &verified(size));
+            assert!(known.get(&token, Duration::ZERO).is_some(), "{index}");
+            let entries = known.slots.iter().filter_map(|slot| slot.entry.as_ref());
+            assert_eq!(known.bytes, entries.map(Entry::size).sum::<usize>());
+            assert!(known.bytes <= limit, "{index}: {}", known.bytes);
+        }
+        let kept = known.bytes;
+        known.keep(b"large", &verified(LARGEST));
+        known.keep(&[b'x'; LONGEST_TOKEN + 1], &verified(0));
+        assert_eq!(known.bytes, kept, "what is too large is not kept");
+    }
+
+    #[test]
+    fn each_answer_has_its_bit() {
+        let answers = (0..200).map(|place| place % 3 == 0);
+        let passes = Passes::of(answers.clone());
+        assert!(
+            (0..)
+                .zip(answers)
+                .all(|(place, answer)| passes.holds(place) == answer)
+        );
+        assert!(!passes.holds(200) && !passes.holds(64_000));
     }
 }

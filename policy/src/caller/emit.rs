@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 
+use serde_json::value::RawValue;
+
 use super::json::Json;
 use super::token::Claims;
 use crate::headers::Edit;
@@ -12,52 +14,56 @@ use crate::spec::{Encoding, Provider};
 const MOST_BYTES: usize = 8192;
 
 /// The edits that publish what the provider's configuration names. A claim that is absent or can't be written in its encoding gives no header.
-pub(crate) fn edits(provider: &Provider, claims: &Claims) -> Vec<Edit> {
+pub(crate) fn edits(provider: &Provider, claims: &Claims<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
     for emitted in &provider.claims_to_headers {
-        let value = claims
-            .at(&emitted.claim.0)
-            .and_then(|claim| encode(claim, emitted.encoding));
+        let path = &emitted.claim.0;
+        let value = claims.at(path).and_then(|claim| match claim {
+            Json::Text(text) => write_text(text, emitted.encoding),
+            Json::Bool(_) | Json::Null | Json::Number(_) | Json::List(_) | Json::Object(_) => {
+                write_other(claim, claims.raw_at(path)?, emitted.encoding)
+            }
+        });
         if let Some(value) = value.filter(|value| value.len() <= MOST_BYTES) {
             edits.push(Edit::set(emitted.header.as_str(), value));
         }
     }
     if let Some(header) = &provider.payload_header {
-        edits.push(Edit::set(header.as_str(), claims.payload.clone()));
+        edits.push(Edit::set(header.as_str(), claims.payload));
     }
     edits
 }
 
-fn encode(claim: &Json, encoding: Encoding) -> Option<Vec<u8>> {
+fn write_text(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
     match encoding {
-        Encoding::Text => plain(claim)
-            .filter(|text| is_header_value(text))
-            .map(String::into_bytes),
-        Encoding::Json => ascii_json(claim).map(String::into_bytes),
-        Encoding::Base64Url => {
-            let bytes = match claim {
-                Json::Text(text) => text.clone().into_bytes(),
-                other => serde_json::to_vec(other).ok()?,
-            };
-            Some(BASE64URL.encode(bytes).into_bytes())
-        }
+        Encoding::Text => is_header_value(text).then(|| text.as_bytes().to_vec()),
+        Encoding::Json => Some(ascii(&serde_json::to_string(text).ok()?).into_bytes()),
+        Encoding::Base64Url => Some(BASE64URL.encode(text).into_bytes()),
+    }
+}
+
+/// What is no text keeps the spelling that the token has: a number read into a double and written again would lose digits.
+fn write_other(claim: &Json, raw: &RawValue, encoding: Encoding) -> Option<Vec<u8>> {
+    match encoding {
+        Encoding::Text => plain(claim, raw).map(String::into_bytes),
+        Encoding::Json => Some(ascii(&compact(raw)).into_bytes()),
+        Encoding::Base64Url => Some(BASE64URL.encode(compact(raw)).into_bytes()),
     }
 }
 
 /// A scalar as text, or a list of scalars with commas; a comma inside an item would make two of it.
-fn plain(claim: &Json) -> Option<String> {
+fn plain(claim: &Json, raw: &RawValue) -> Option<String> {
     match claim {
-        Json::Text(text) => Some(text.clone()),
-        Json::Bool(value) => Some(value.to_string()),
-        Json::Number(number) => Some(number.to_string()),
+        Json::Text(text) => is_header_value(text).then(|| text.clone()),
+        Json::Bool(_) | Json::Number(_) => Some(raw.get().to_owned()),
         Json::List(items) => {
-            let items = items.iter().map(|item| match item {
+            let raws: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+            let items = items.iter().zip(raws).map(|(item, raw)| match item {
                 Json::List(_) | Json::Object(_) => None,
-                scalar => plain(scalar).filter(|text| !text.contains(',') && is_header_value(text)),
+                scalar => plain(scalar, raw).filter(|text| !text.contains(',')),
             });
-            items
-                .collect::<Option<Vec<_>>>()
-                .map(|items| items.join(","))
+            let joined = items.collect::<Option<Vec<_>>>()?.join(",");
+            is_header_value(&joined).then_some(joined)
         }
         Json::Null | Json::Object(_) => None,
     }
@@ -68,13 +74,23 @@ fn is_header_value(text: &str) -> bool {
     text.bytes().all(|b| (0x20..0x7f).contains(&b)) && text.trim_ascii() == text && !text.is_empty()
 }
 
-/// JSON with everything beyond ASCII escaped.
-fn ascii_json(claim: &Json) -> Option<String> {
-    let json = serde_json::to_string(claim).ok()?;
-    if json.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-        return Some(json);
+/// JSON without the blanks between its tokens.
+fn compact(raw: &RawValue) -> String {
+    let mut text = String::with_capacity(raw.get().len());
+    let (mut quoted, mut escaped) = (false, false);
+    for character in raw.get().chars() {
+        if quoted || !matches!(character, ' ' | '\t' | '\n' | '\r') {
+            text.push(character);
+        }
+        quoted ^= character == '"' && !escaped;
+        escaped = quoted && character == '\\' && !escaped;
     }
-    let mut ascii = String::with_capacity(json.len() * 2);
+    text
+}
+
+/// JSON with everything beyond printable ASCII escaped; that can stand in strings only.
+fn ascii(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
     for character in json.chars() {
         if (' '..='~').contains(&character) {
             ascii.push(character);
@@ -85,5 +101,33 @@ fn ascii_json(claim: &Json) -> Option<String> {
             }
         }
     }
-    Some(ascii)
+    ascii
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_go_and_strings_stay() {
+        for (json, expected) in [
+            (
+                "{ \"a b\" : [ 1.10 ,\t\"x \\\" y\" ] }",
+                "{\"a b\":[1.10,\"x \\\" y\"]}",
+            ),
+            ("[ \"\\\\\" , \"a , b\" ]", "[\"\\\\\",\"a , b\"]"),
+            (" 1e6 ", "1e6"),
+        ] {
+            let raw: &RawValue = serde_json::from_str(json).unwrap();
+            assert_eq!(compact(raw), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_ascii_is_escaped() {
+        assert_eq!(
+            ascii("\"é\u{1f600}\u{7f}~\""),
+            r#""\u00e9\ud83d\ude00\u007f~""#
+        );
+    }
 }

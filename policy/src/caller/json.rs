@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::Number;
+use serde_json::value::RawValue;
 
 use crate::spec::sorted;
 
@@ -45,21 +48,6 @@ impl Json {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
-        }
-    }
-}
-
-impl serde::Serialize for Json {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Null => serializer.serialize_unit(),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Number(number) => number.serialize(serializer),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::List(items) => serializer.collect_seq(items),
-            Self::Object(members) => {
-                serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
-            }
         }
     }
 }
@@ -127,7 +115,47 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Whether a name stands twice; a set beyond a handful, so that a token of thousands of claims costs no square of them.
+/// The text of the value at the end of a path of names, as it stands. `text` was parsed by [`Json::parse`], so it is valid and has no name twice.
+pub(crate) fn raw_at<'t>(text: &'t str, path: &[String]) -> Option<&'t RawValue> {
+    let whole = serde_json::from_str(text).ok()?;
+    path.iter().try_fold(whole, |value: &'t RawValue, name| {
+        let mut object = serde_json::Deserializer::from_str(value.get());
+        MemberNamed(name).deserialize(&mut object).ok()?
+    })
+}
+
+/// Finds one member of an object and passes by the others.
+struct MemberNamed<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for MemberNamed<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MemberNamed<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = map.next_key::<String>()? {
+            if name == self.0 {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a name stands twice. Each pair is compared where there are at most 16 names; beyond that they are sorted, since a token may have thousands.
 fn twice(members: &[(String, Json)]) -> bool {
     const HANDFUL: usize = 16;
     if members.len() <= HANDFUL {
@@ -164,6 +192,21 @@ mod tests {
         let many: String = (0..100).map(|i| format!("\"n{i}\":0,")).collect();
         assert!(Json::parse(format!("{{{many}\"x\":1}}").as_bytes()).is_some());
         assert!(Json::parse(format!("{{{many}\"n7\":1}}").as_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_raw_value_is_the_text_as_it_stands() {
+        let text = r#"{"a": {"b" : [1.10, 1e6], "\u0063": 36893488147419103232}, "d": null}"#;
+        let at = |path: &[&str]| {
+            let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
+            raw_at(text, &path).map(RawValue::get)
+        };
+        assert_eq!(at(&["a", "b"]), Some("[1.10, 1e6]"));
+        assert_eq!(at(&["a", "c"]), Some("36893488147419103232"));
+        assert_eq!(at(&["d"]), Some("null"));
+        for absent in [&["b"][..], &["a", "x"], &["d", "e"], &["a", "b", "c"]] {
+            assert_eq!(at(absent), None, "{absent:?}");
+        }
     }
 
     #[test]

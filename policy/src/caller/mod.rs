@@ -10,8 +10,8 @@ mod token;
 mod token_rules;
 mod verify;
 
-pub(crate) use cache::Verified;
 pub use cache::VerifiedTokens;
+pub(crate) use cache::{Passes, Verified};
 pub(crate) use emit::edits;
 pub(crate) use json::Json;
 pub use key::{Key, KeyMaterial};

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
+use serde_json::value::RawValue;
 
-use super::json::Json;
+use super::json::{Json, raw_at};
 use super::key::Key;
 use super::verify::{Algorithm, Verdict, Verify};
 use crate::headers::bytes::cut;
@@ -22,15 +23,20 @@ pub(crate) struct Unverified<'t> {
     signature: Vec<u8>,
     header: Json,
     claims: Json,
+    /// The payload, JSON.
+    text: Vec<u8>,
 }
 
-/// The claims of a token that was signed by a key of its provider, in its time, for its audience.
-#[derive(Clone, Debug)]
-pub(crate) struct Claims {
+/// The claims of a token that was signed by a key of its provider, in its time, for its audience. They live as long as it takes to answer what the policy asks
+/// of them; [`super::Verified`] keeps the answers.
+#[derive(Debug)]
+pub(crate) struct Claims<'t> {
     /// INVARIANT: verified: written by [`Unverified::verify`] only.
     claims: Json,
+    /// The payload, JSON.
+    text: Vec<u8>,
     /// The payload as it stood in the token, base64url.
-    pub payload: Vec<u8>,
+    pub payload: &'t [u8],
     /// When they can be believed.
     pub time: Validity,
 }
@@ -43,29 +49,28 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
+    /// All of time, for tests of those who keep what was verified.
+    #[cfg(test)]
+    pub const ALWAYS: Self = Self {
+        from: f64::NEG_INFINITY,
+        until: f64::INFINITY,
+    };
+
     /// Whether a moment is inside.
     pub fn holds(&self, now: Duration) -> bool {
         (self.from..self.until).contains(&now.as_secs_f64())
     }
 }
 
-impl Claims {
-    /// Of no token, for tests of those who keep claims.
-    #[cfg(test)]
-    pub fn none() -> Self {
-        Self {
-            claims: Json::Null,
-            payload: Vec::new(),
-            time: Validity {
-                from: f64::NEG_INFINITY,
-                until: f64::INFINITY,
-            },
-        }
-    }
-
+impl Claims<'_> {
     /// A claim by the path of its names.
     pub fn at(&self, path: &[String]) -> Option<&Json> {
         self.claims.at(path)
+    }
+
+    /// Its text as the token has it: a number keeps every digit.
+    pub fn raw_at(&self, path: &[String]) -> Option<&RawValue> {
+        raw_at(std::str::from_utf8(&self.text).ok()?, path)
     }
 }
 
@@ -89,12 +94,14 @@ impl<'t> Unverified<'t> {
         if header.is_empty() || payload.is_empty() {
             return Err(Reason::TokenMalformed);
         }
+        let text = decode(payload)?;
         Ok(Self {
             signing_input: token.get(..header_length).ok_or(Reason::TokenMalformed)?,
             payload,
             signature,
             header: object(Json::parse(&decode(header)?)).ok_or(Reason::TokenMalformed)?,
-            claims: object(Json::parse(&decode(payload)?)).ok_or(Reason::ClaimsMalformed)?,
+            claims: object(Json::parse(&text)).ok_or(Reason::ClaimsMalformed)?,
+            text,
         })
     }
 
@@ -109,7 +116,7 @@ impl<'t> Unverified<'t> {
         provider: &Provider,
         now: Duration,
         verify: &dyn Verify,
-    ) -> Result<Claims, Reason> {
+    ) -> Result<Claims<'t>, Reason> {
         let key = self.choose_key(provider)?;
         // No extension is understood here, so every critical header is unknown (RFC 7515 section 4.1.11).
         if self.header.member("crit").is_some() {
@@ -127,7 +134,8 @@ impl<'t> Unverified<'t> {
         self.text("jti")?;
         Ok(Claims {
             claims: self.claims,
-            payload: self.payload.to_vec(),
+            text: self.text,
+            payload: self.payload,
             time,
         })
     }

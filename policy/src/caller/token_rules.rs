@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::caller::{Located, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
+use super::{Located, Passes, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
 use crate::decision::{Draft, RuleRef};
 use crate::matching::{CompiledRule, Rules, Terms, holds, replaces_method};
 use crate::reason::Reason;
 use crate::request::Request;
 use crate::spec::ConfigError;
-use crate::spec::{self, Access, Location, Preflight, Provider, TokenAfter};
+use crate::spec::{self, Access, ClaimTest, Location, Preflight, Provider, TokenAfter};
 
 #[derive(Debug)]
 pub(crate) struct TokenRules {
@@ -18,6 +18,8 @@ pub(crate) struct TokenRules {
     /// For each provider a bit for each of its places.
     places: Vec<u64>,
     rules: Rules,
+    /// The claim tests of all rules, one rule after the other.
+    tests: Vec<ClaimTest>,
     otherwise: Terms,
     pass_preflight: bool,
     longest_token: usize,
@@ -73,17 +75,21 @@ impl TokenRules {
             }
             terms
         };
+        let mut tests: Vec<ClaimTest> = Vec::new();
         let rules = wire
             .rules
             .into_iter()
             .map(|mut rule| {
                 let claims = std::mem::take(&mut rule.claims);
+                let start = tests.len();
+                tests.extend(claims);
+                let claims = start..tests.len();
                 let terms = terms(rule.access, &rule.providers, claims, rule.shadow);
                 CompiledRule::new(rule, terms)
             })
             .collect();
         Ok(Self {
-            otherwise: terms(wire.otherwise, &[], Vec::new(), false),
+            otherwise: terms(wire.otherwise, &[], 0..0, false),
             pass_preflight: wire.preflight == Preflight::Pass,
             longest_token: wire
                 .providers
@@ -92,6 +98,7 @@ impl TokenRules {
                 .max()
                 .unwrap_or(0),
             rules: Rules::new(rules, wire.ambiguous_path),
+            tests,
             places,
             locations,
             providers: wire.providers,
@@ -204,8 +211,8 @@ impl TokenRules {
         draft.trace.provider = Some(verified.provider);
         if !terms
             .claims
-            .iter()
-            .all(|test| holds(test, &verified.claims))
+            .clone()
+            .all(|place| verified.passes.holds(place))
         {
             return Err(Reason::ClaimMismatch);
         }
@@ -251,8 +258,9 @@ impl TokenRules {
         let claims = unverified.verify(provider, request.now, verify)?;
         Ok(Verified {
             provider: index,
+            time: claims.time,
+            passes: Passes::of(self.tests.iter().map(|test| holds(test, &claims))),
             edits: edits(provider, &claims),
-            claims,
         })
     }
 }

@@ -4,7 +4,7 @@ use crate::caller::{Claims, Json};
 use crate::spec::{Claim, ClaimTest, Scalar};
 
 /// Whether verified claims satisfy a condition. A claim that is not there satisfies none.
-pub(crate) fn holds(test: &ClaimTest, claims: &Claims) -> bool {
+pub(crate) fn holds(test: &ClaimTest, claims: &Claims<'_>) -> bool {
     match test {
         ClaimTest::Equals(Claim(path), value) => {
             claims.at(path).is_some_and(|claim| equals(claim, value))

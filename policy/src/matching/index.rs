@@ -190,7 +190,7 @@ mod tests {
             access: Access::Open,
             providers: 0,
             places: 0,
-            claims: Vec::new(),
+            claims: 0..0,
             shadow: false,
         };
         CompiledRule::new(rule, terms)

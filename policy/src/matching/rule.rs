@@ -1,7 +1,9 @@
 //! A rule, compiled.
 
+use std::ops::Range;
+
 use super::{HostPattern, MethodPattern, PathPattern, RequestKey};
-use crate::spec::{Access, ClaimTest, Rule};
+use crate::spec::{Access, Rule};
 
 /// A rule, compiled: names became bits.
 #[derive(Debug)]
@@ -21,7 +23,8 @@ pub(crate) struct Terms {
     pub providers: u64,
     /// A bit for each place to look for tokens.
     pub places: u64,
-    pub claims: Vec<ClaimTest>,
+    /// Places of its claim tests among those of the policy.
+    pub claims: Range<usize>,
     pub shadow: bool,
 }
 
