@@ -153,19 +153,20 @@ impl TokenRules {
         verify: &dyn Verify,
         draft: &mut Draft,
     ) -> Result<Option<Reason>, Reason> {
-        let (rule, terms) = match self.rules.find(request)? {
+        let found = self.rules.find(request)?;
+        let (rule, terms) = match found.rule {
             Some((place, rule)) => (RuleRef::Rule(place), &rule.terms),
             None => (RuleRef::Otherwise, &self.otherwise),
         };
         let asks = matches!(terms.access, Access::Require | Access::Optional);
         if asks && self.pass_preflight && is_preflight(request) {
             draft.trace.rule = Some(RuleRef::Preflight);
-            return Ok(None);
+            return Ok(found.shadow);
         }
         draft.trace.rule = Some(rule);
         match self.satisfy(terms, request, known, verify, draft) {
-            Err(reason) if terms.shadow => Ok(Some(reason)),
-            other => other.map(|()| None),
+            Err(reason) if terms.shadow => Ok(Some(found.shadow.unwrap_or(reason))),
+            other => other.map(|()| found.shadow),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::request::Request;
 use crate::spec::{self, CompanionMode};
 
 /// The client's address in the words of others.
-const ADDRESSES: [&str; 27] = [
+const ADDRESSES: [&str; 38] = [
     // RFC 7239 and what stood before it
     "forwarded",
     "forwarded-for",
@@ -26,12 +26,15 @@ const ADDRESSES: [&str; 27] = [
     "x-remote-addr",
     "x-originating-ip",
     "x-proxyuser-ip",
-    // Rackspace, Riverbed
+    // Rackspace, Riverbed, Zeus
     "x-cluster-client-ip",
+    "cluster-client-ip",
     // WebLogic
     "wl-proxy-client-ip",
+    "proxy-client-ip",
     // Akamai, Cloudflare
     "true-client-ip",
+    "x-true-client-ip",
     "cf-connecting-ip",
     "cf-connecting-ipv6",
     "cf-pseudo-ipv4",
@@ -50,20 +53,36 @@ const ADDRESSES: [&str; 27] = [
     "x-nf-client-connection-ip",
     // Vercel
     "x-vercel-forwarded-for",
+    // Names of CGI variables (RFC 3875 section 4.1), which widely copied Java and PHP helpers look up as headers
+    "remote-addr",
+    "http-client-ip",
+    "http-forwarded",
+    "http-forwarded-for",
+    "http-x-forwarded",
+    "http-x-forwarded-for",
+    "http-x-real-ip",
+    "http-x-cluster-client-ip",
 ];
 
 /// What proxies say beside that, and applications act on; all of `x-forwarded-*` belongs here too.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 14] = [
     // IIS URL Rewrite, Symfony, Zend: they replace the path
     "x-original-url",
     "x-rewrite-url",
+    // ingress-nginx, for its external authentication
+    "x-original-uri",
+    "x-original-method",
     // Azure Application Gateway, Django's and Laravel's host lookups
     "x-original-host",
     "x-host",
+    "x-http-host-override",
     // ingress-nginx, Rack, WebLogic, Microsoft ISA
     "x-scheme",
     "x-url-scheme",
     "front-end-https",
+    "x-original-proto",
+    // CloudFront
+    "cloudfront-forwarded-proto",
     // Cloudflare
     "cf-visitor",
     "cf-ipcountry",

@@ -35,6 +35,8 @@ pub(crate) struct Rules {
     rules: Vec<CompiledRule>,
     index: RuleIndex,
     looks: Looks,
+    /// Which parts of a request an enforced rule looks at: there, what is ambiguous refuses.
+    refuses: Looks,
     ambiguous_path: AmbiguousPath,
 }
 
@@ -44,6 +46,25 @@ struct Looks {
     method: bool,
     host: bool,
     path: bool,
+}
+
+impl Looks {
+    fn of<'r>(rules: impl Iterator<Item = &'r CompiledRule> + Clone) -> Self {
+        Self {
+            method: rules.clone().any(CompiledRule::looks_at_methods),
+            host: rules.clone().any(CompiledRule::looks_at_hosts),
+            path: rules.clone().any(CompiledRule::looks_at_paths),
+        }
+    }
+}
+
+/// Which rule decides.
+#[derive(Debug)]
+pub(crate) struct Match<'p> {
+    /// The first rule that matches, and its place.
+    pub rule: Option<(usize, &'p CompiledRule)>,
+    /// The request is ambiguous where only rules in shadow look. They matched nothing; enforced, they would have refused for this.
+    pub shadow: Option<Reason>,
 }
 
 /// Headers by which some frameworks replace the method, then those for the path, after the proxy judged them: the names of Google, Microsoft and IBM, which Express'
@@ -66,7 +87,7 @@ pub(crate) fn replaces_method(request: &Request<'_>) -> bool {
         .any(|(name, _)| methods.iter().any(|known| same_header(name, known)))
 }
 
-/// A request as rules see it. A part is `None` where no rule looks at it.
+/// A request as rules see it. A part is `None` where no rule looks at it, or where it is ambiguous and only rules in shadow look at it.
 #[derive(Debug)]
 pub(crate) struct RequestKey<'r> {
     pub method: Option<Method<'r>>,
@@ -78,47 +99,53 @@ impl Rules {
     pub fn new(rules: Vec<CompiledRule>, ambiguous_path: AmbiguousPath) -> Self {
         Self {
             index: RuleIndex::new(&rules),
-            looks: Looks {
-                method: rules.iter().any(CompiledRule::looks_at_methods),
-                host: rules.iter().any(CompiledRule::looks_at_hosts),
-                path: rules.iter().any(CompiledRule::looks_at_paths),
-            },
+            looks: Looks::of(rules.iter()),
+            refuses: Looks::of(rules.iter().filter(|rule| !rule.terms.shadow)),
             ambiguous_path,
             rules,
         }
     }
 
-    /// The first rule that matches, and its place.
+    /// Finds the rule that decides about a request.
     ///
     /// # Errors
-    /// A part of the request that a rule looks at is ambiguous.
-    pub fn find(&self, request: &Request<'_>) -> Result<Option<(usize, &CompiledRule)>, Reason> {
-        let key = self.key(request)?;
+    /// A part of the request that an enforced rule looks at is ambiguous.
+    pub fn find(&self, request: &Request<'_>) -> Result<Match<'_>, Reason> {
+        let mut shadow = None;
+        let key = self.key(request, &mut shadow)?;
         let place = self.index.first(&self.rules, &key);
-        Ok(place.and_then(|place| Some((place, self.rules.get(place)?))))
+        Ok(Match {
+            rule: place.and_then(|place| Some((place, self.rules.get(place)?))),
+            shadow,
+        })
     }
 
-    fn key<'r>(&self, request: &Request<'r>) -> Result<RequestKey<'r>, Reason> {
+    fn key<'r>(
+        &self,
+        request: &Request<'r>,
+        shadow: &mut Option<Reason>,
+    ) -> Result<RequestKey<'r>, Reason> {
         let (mut method, mut host, mut path) = (None, None, None);
         if self.looks.method {
             let text = request.first(":method").unwrap_or_default();
-            method = Some(Method::parse(text).map_err(|Ambiguous| Reason::MethodAmbiguous)?);
+            let parsed = Method::parse(text);
+            method = normal(parsed, Reason::MethodAmbiguous, self.refuses.method, shadow)?;
         }
         if self.looks.host {
             let authority = request
                 .first(":authority")
                 .or_else(|| request.first("host"))
                 .unwrap_or_default();
-            host = Some(Host::parse(authority).map_err(|Ambiguous| Reason::HostAmbiguous)?);
+            let parsed = Host::parse(authority);
+            host = normal(parsed, Reason::HostAmbiguous, self.refuses.host, shadow)?;
         }
         if self.looks.path {
             let target = request.first(":path").unwrap_or_default();
-            path = Some(match self.ambiguous_path {
-                AmbiguousPath::Reject => {
-                    Path::parse(target).map_err(|Ambiguous| Reason::PathAmbiguous)?
-                }
-                AmbiguousPath::Allow => Path::as_it_stands(target),
-            });
+            let parsed = match self.ambiguous_path {
+                AmbiguousPath::Reject => Path::parse(target),
+                AmbiguousPath::Allow => Ok(Path::as_it_stands(target)),
+            };
+            path = normal(parsed, Reason::PathAmbiguous, self.refuses.path, shadow)?;
         }
         Ok(RequestKey { method, host, path })
     }
@@ -136,6 +163,23 @@ impl Rules {
             (true, false) => methods,
             (false, true) => paths,
             (false, false) => &[],
+        }
+    }
+}
+
+/// A part of a request, unless it is ambiguous: that refuses the request, or counts for the rules in shadow that look there, which then don't match.
+fn normal<T>(
+    parsed: Result<T, Ambiguous>,
+    reason: Reason,
+    refuses: bool,
+    shadow: &mut Option<Reason>,
+) -> Result<Option<T>, Reason> {
+    match parsed {
+        Ok(part) => Ok(Some(part)),
+        Err(Ambiguous) if refuses => Err(reason),
+        Err(Ambiguous) => {
+            shadow.get_or_insert(reason);
+            Ok(None)
         }
     }
 }
