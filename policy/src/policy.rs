@@ -170,7 +170,7 @@ impl Policy {
             trace,
         };
         self.strip.apply(request, &mut draft);
-        let judged = self.judge(request, known, verify, &mut draft);
+        let judged = self.evaluate(request, known, verify, &mut draft);
         let mut decision = Decision::allow(draft.client, draft.trace);
         match (judged, self.shadow) {
             (Ok(shadow), false) => {
@@ -193,7 +193,7 @@ impl Policy {
     }
 
     /// The order is part of the contract: what we may emit was stripped; now strip what can't be believed, judge the chain, then the token.
-    fn judge(
+    fn evaluate(
         &self,
         request: &Request<'_>,
         known: &mut VerifiedTokens,
@@ -202,10 +202,10 @@ impl Policy {
     ) -> Result<Option<Reason>, Reason> {
         let position = draft.trace.position.ok_or(Reason::PositionUnknown)?;
         if let Some(forwarded) = &self.forwarded {
-            forwarded.judge(request, position, draft)?;
+            forwarded.resolve(request, position, draft)?;
         }
         match &self.tokens {
-            Some(tokens) => tokens.judge(request, known, verify, draft),
+            Some(tokens) => tokens.authenticate(request, known, verify, draft),
             None => Ok(None),
         }
     }

@@ -145,8 +145,8 @@ impl TokenRules {
             .map(|provider| provider.name.as_str())
     }
 
-    /// Judges the request's token. `Ok(Some(reason))`: a shadowed rule would have refused.
-    pub fn judge(
+    /// Finds the rule and verifies the token that it asks for. `Ok(Some(reason))`: a rule in shadow would have refused.
+    pub fn authenticate(
         &self,
         request: &Request<'_>,
         known: &mut VerifiedTokens,

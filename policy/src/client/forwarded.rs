@@ -72,8 +72,8 @@ impl Forwarded {
             || !self.exempt.is_empty();
     }
 
-    /// Judges the chain: strips what can't be believed, then refuses or tells the next hop.
-    pub fn judge(
+    /// Finds the client: strips what nobody trusted wrote, then refuses, or writes what the next hop gets.
+    pub fn resolve(
         &self,
         request: &Request<'_>,
         position: Position,
