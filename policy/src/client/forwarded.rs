@@ -72,6 +72,11 @@ impl Forwarded {
             || !self.exempt.is_empty();
     }
 
+    /// Whether a trailer is the chain or one of its companions, see [`crate::Policy::strips_trailer`].
+    pub fn strips_trailer(&self, name: &[u8]) -> bool {
+        self.companions.tells_client(name)
+    }
+
     /// Judges the chain: strips what can't be believed, then refuses or tells the next hop.
     pub fn judge(
         &self,
