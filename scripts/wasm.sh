@@ -15,6 +15,7 @@ exports=(
     proxy_on_configure
     proxy_on_tick
     proxy_on_request_headers
+    proxy_on_request_trailers # called only where there are trailers
     proxy_on_delete
 )
 

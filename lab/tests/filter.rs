@@ -6,13 +6,16 @@
     reason = "a test stops at its first failure"
 )]
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lab::{
     Bootstrap, Client, Ecds, Echo, Envoy, Listener, Node, RawRequest, Response, Update, Wasm,
 };
 use policy::{Key, Policy, Verdict, Verify};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const GAUGE: &str = "wasmcustom.kyma_istio.header_policy.filter.policy_fingerprint";
 
@@ -121,6 +124,102 @@ fn an_update_that_does_not_compile_leaves_the_last_good_policy_running() {
     });
 }
 
+/// Envoy keeps a replaced root context, and its timer, until its last stream ends.
+#[test]
+fn a_replaced_policy_with_an_open_request_does_not_assert_the_gauge() {
+    let echo = Echo::start().unwrap();
+    let mut ecds = Ecds::new(filter(&policy(1))).unwrap();
+    let envoy = start(
+        &echo,
+        Listener::gateway("edge").wasm(ecds.wasm()),
+        Node::Router,
+    );
+    eventually("the first policy", &200, || get(&envoy, "edge").status);
+    let mut open = TcpStream::connect(envoy.listener("edge").unwrap()).unwrap();
+    open.write_all(b"POST / HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 203.0.113.9\r\ncontent-length: 10\r\n\r\n1")
+        .unwrap();
+    eventually("a request that stays open", &Some(1), || {
+        envoy.stat("cluster.upstream.upstream_rq_active").unwrap()
+    });
+
+    let (old, new) = (gauge_of(&policy(1)), gauge_of(&policy(2)));
+    assert_eq!(ecds.update(&envoy, &policy(2)).unwrap(), Update::Applied);
+    eventually("the new policy", &400, || get(&envoy, "edge").status);
+    eventually("the new fingerprint", &Some(new), || {
+        envoy.stat(GAUGE).unwrap()
+    });
+    let mut samples = 0;
+    let mut others: Vec<u64> = Vec::new();
+    let start = Instant::now();
+    // Three ticks of each root context.
+    while start.elapsed() < Duration::from_secs(15) {
+        samples += 1;
+        others.extend(envoy.stat(GAUGE).unwrap().filter(|value| *value != new));
+    }
+    assert!(samples > 100, "{samples} samples");
+    assert!(
+        others.is_empty(),
+        "{} of {samples} samples are of {old}",
+        others.len()
+    );
+
+    // Envoy takes up the root context that the open request kept alive: it is not configured once more.
+    assert_eq!(ecds.update(&envoy, &policy(1)).unwrap(), Update::Applied);
+    eventually("the old policy again", &200, || get(&envoy, "edge").status);
+    eventually("its fingerprint", &Some(old), || envoy.stat(GAUGE).unwrap());
+    drop(open);
+    eventually("the request's end", &Some(0), || {
+        envoy.stat("cluster.upstream.upstream_rq_active").unwrap()
+    });
+    assert_eq!(envoy.stat(GAUGE).unwrap(), Some(old));
+}
+
+#[test]
+fn forged_trailers_are_removed() {
+    let mut node = Command::new(lab::tool("node").unwrap())
+        .arg(lab::repository().join("lab/tests/filter/trailers.mjs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut answers = BufReader::new(node.stdout.take().unwrap()).lines();
+    let mut line = || -> Value { serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap() };
+    let port = line();
+    let policy = json!({"apiVersion": "policy.kyma-istio.dev/v1alpha1", "spec": {
+        "forwarded": {"trust": {"hops": 1}, "clientIpHeader": "x-user"}}});
+    let envoy = Envoy::start(&Bootstrap {
+        listeners: vec![Listener {
+            connection_manager: json!({"route_config": {"virtual_hosts": [{
+                "name": "all", "domains": ["*"],
+                "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "h2"}}],
+            }]}}),
+            ..Listener::gateway("edge").wasm(filter(&policy.to_string()))
+        }],
+        upstream: Some(([127, 0, 0, 1], 9).into()),
+        clusters: vec![json!({
+            "name": "h2", "type": "STATIC", "connect_timeout": "5s",
+            "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }},
+            "load_assignment": {"cluster_name": "h2", "endpoints": [{"lb_endpoints": [{"endpoint": {
+                "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+            }}]}]},
+        })],
+        ..Bootstrap::new(Node::Router)
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    let request = json!({"port": envoy.listener("edge").unwrap().port(), "trailers": {
+        "x-user": "root", "X_User": "root", "x-client-ip": "127.0.0.1", "x-forwarded-for": "127.0.0.1",
+        "x_forwarded.host": "a", "forwarded": "for=127.0.0.1", "grpc-previous-rpc-attempts": "1", "x-users": "2",
+    }});
+    writeln!(node.stdin.as_ref().unwrap(), "{request}").unwrap();
+    let expected =
+        json!({"status": 200, "arrived": {"grpc-previous-rpc-attempts": "1", "x-users": "2"}});
+    assert_eq!(line(), expected);
+    assert!(node.wait().unwrap().success());
+}
+
 #[test]
 fn a_proxy_that_starts_with_a_policy_that_does_not_compile_answers_500_and_is_ready() {
     let echo = Echo::start().unwrap();
@@ -194,6 +293,13 @@ fn refusals_are_counted_by_reason_and_their_details_name_it() {
             .unwrap(),
         Some(1)
     );
+
+    let grpc = request.header("content-type", "application/grpc");
+    let reply = Client::new()
+        .send(envoy.listener("edge").unwrap(), &grpc)
+        .unwrap();
+    assert_eq!(reply.header("grpc-status"), Some(&b"3"[..]));
+    assert_eq!(reply.header("grpc-message"), Some(&b"Bad Request"[..]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::client::{Client, Finding, How, Unknown};
 use crate::headers::{Edit, HeaderList, apply};
 use crate::policy::Policy;
 use crate::reason::{Challenge, Reason};
-use crate::request::Position;
+use crate::request::{Position, Request};
 use crate::spec::{Body, Replies};
 
 /// The verdict on one request and what follows from it.
@@ -127,8 +127,10 @@ impl Decision {
     }
 }
 
-/// The reply to a refusal. It tells a client what it can act on (RFC 6750 section 3) and nothing about the policy.
-pub(crate) fn reply(replies: &Replies, reason: Reason) -> Reply {
+/// The reply to a refusal. It tells a client what it can act on (RFC 6750 section 3) and nothing about the policy. For a gRPC request the proxy makes the body a
+/// `grpc-message`, which is text for people.
+pub(crate) fn reply(replies: &Replies, reason: Reason, request: Option<&Request<'_>>) -> Reply {
+    let grpc = request.is_some_and(Request::is_grpc);
     let status = reason.status();
     let (grpc_status, phrase, problem) = match status {
         400 => (
@@ -148,6 +150,7 @@ pub(crate) fn reply(replies: &Replies, reason: Reason) -> Reply {
         ),
     };
     let (content_type, body) = match replies.body {
+        Body::ProblemJson | Body::Plain if grpc => (None, phrase),
         Body::ProblemJson => (Some("application/problem+json"), problem),
         Body::Plain => (Some("text/plain"), phrase),
         Body::Empty => (None, ""),

@@ -139,6 +139,18 @@ impl Policy {
         self.position.or(position) == Some(Position::SidecarOutbound) && !self.judge_outbound
     }
 
+    /// Whether a trailer of this name is removed from a judged request: what the policy may emit, what would replace what rules look at, the chain and its companions, in any
+    /// spelling. Servers may merge trailers into headers (RFC 9110 section 6.5.1), and a trusted proxy writes none of these, so the peer and `companions` don't matter.
+    #[cold]
+    pub fn strips_trailer(&self, name: &[u8]) -> bool {
+        !self.shadow
+            && (self.strip.removes(name)
+                || self
+                    .forwarded
+                    .as_ref()
+                    .is_some_and(|forwarded| forwarded.strips_trailer(name)))
+    }
+
     /// Whether a header carries a token's payload, which is nobody's business but the next hop's.
     pub(crate) fn hides(&self, header: &str) -> bool {
         self.tokens
@@ -186,7 +198,8 @@ impl Policy {
             (Err(reason), true) => decision.shadow = Some(reason),
             (Err(reason), false) => {
                 decision.edits = tidy(draft.strips);
-                decision.verdict = Outcome::Deny(reason, self.reply(reason));
+                decision.verdict =
+                    Outcome::Deny(reason, reply(&self.replies, reason, Some(request)));
             }
         }
         decision
@@ -210,9 +223,9 @@ impl Policy {
         }
     }
 
-    /// The reply that this policy gives for a reason.
+    /// The reply that this policy gives for a reason that lies outside the engine.
     pub fn reply(&self, reason: Reason) -> Reply {
-        reply(&self.replies, reason)
+        reply(&self.replies, reason, None)
     }
 
     pub(crate) fn rule_name(&self, rule: RuleRef) -> Option<&str> {

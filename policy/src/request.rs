@@ -84,6 +84,13 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// Whether the caller speaks gRPC ("gRPC over HTTP/2", Requests).
+    #[cold]
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.first("content-type")
+            .is_some_and(|content_type| content_type.starts_with(b"application/grpc"))
+    }
+
     /// The first value of a header. `name` is in lower case.
     pub(crate) fn first(&self, name: &str) -> Option<&'a [u8]> {
         self.headers.all(name).next()

@@ -90,8 +90,13 @@ mod host {
 #[path = "no_host.rs"]
 mod host;
 
-/// The request's headers, as the host encodes them.
-const REQUEST_HEADERS: u32 = 0;
+/// A header map, by the ABI's numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Map {
+    RequestHeaders = 0,
+    RequestTrailers = 1,
+}
+
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 /// Bytes that the host wrote into memory it had the module allocate.
@@ -109,6 +114,13 @@ fn owned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, 
 pub(crate) fn log(level: u32, message: &str) {
     // SAFETY: pointer and length of one text that outlives the call. Nothing could be done about a failure.
     let _ = unsafe { host::proxy_log(level, message.as_ptr(), message.len()) };
+}
+
+/// A warning that names what a host call answered.
+#[cold]
+pub(crate) fn warn(what: &str, status: Status) {
+    const WARN: u32 = 3;
+    log(WARN, &format!("header policy: {what}: {status:?}"));
 }
 
 /// The level at which the proxy logs now; what can't be read counts as the quietest.
@@ -152,16 +164,16 @@ pub(crate) fn plugin_configuration() -> Result<Vec<u8>, Status> {
 /// Names and values of a header map, in its order.
 pub(crate) type Pairs<'b> = Vec<(&'b [u8], &'b [u8])>;
 
-/// The buffer of all request headers, for [`pairs`].
-pub(crate) fn request_headers() -> Result<Vec<u8>, Status> {
+/// The buffer of a whole map, for [`pairs`].
+pub(crate) fn map(map: Map) -> Result<Vec<u8>, Status> {
     // SAFETY: see `owned`.
-    owned(|data, size| unsafe { host::proxy_get_header_map_pairs(REQUEST_HEADERS, data, size) })
+    owned(|data, size| unsafe { host::proxy_get_header_map_pairs(map as u32, data, size) })
 }
 
 /// Decodes a header map: a count, that many pairs of lengths, then names and values, each with a NUL behind it. All numbers are little-endian u32.
 ///
 /// # Errors
-/// When the buffer is not exactly that, or is empty: no request is without headers.
+/// When the buffer is not exactly that, or is empty: no request is without headers, and nobody asks for trailers that are not there.
 pub(crate) fn pairs(buffer: &[u8]) -> Result<Pairs<'_>, Status> {
     decode(buffer).ok_or(Status::INVALID_ANSWER)
 }
@@ -211,7 +223,7 @@ pub(crate) fn set_header(name: &str, value: &[u8]) -> Result<(), Status> {
     // SAFETY: pointers and lengths of texts that outlive the call.
     Status::of(unsafe {
         host::proxy_replace_header_map_value(
-            REQUEST_HEADERS,
+            Map::RequestHeaders as u32,
             name.as_ptr(),
             name.len(),
             value.as_ptr(),
@@ -220,11 +232,11 @@ pub(crate) fn set_header(name: &str, value: &[u8]) -> Result<(), Status> {
     })
 }
 
-/// Removes every value of a request header.
-pub(crate) fn remove_header(name: &str) -> Result<(), Status> {
-    // SAFETY: pointer and length of a text that outlives the call.
+/// Removes every value of a name.
+pub(crate) fn remove(map: Map, name: &[u8]) -> Result<(), Status> {
+    // SAFETY: pointer and length of bytes that outlive the call.
     Status::of(unsafe {
-        host::proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len())
+        host::proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len())
     })
 }
 

@@ -7,18 +7,23 @@ use policy::{Decision, Edit, Headers, Outcome, Peer, Position, Reason, Reply, Re
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use crate::abi::{self, Status};
+use crate::abi::{self, Map, Status};
 use crate::istio;
 use crate::root::{Running, level};
 
 /// The context of one request. Without a policy it refuses.
 pub(crate) struct Http {
     running: Option<Rc<Running>>,
+    /// Whether the request was left alone; then its trailers are too.
+    passed: bool,
 }
 
 impl Http {
     pub fn new(running: Option<Rc<Running>>) -> Self {
-        Self { running }
+        Self {
+            running,
+            passed: false,
+        }
     }
 }
 
@@ -30,17 +35,25 @@ impl HttpContext for Http {
             return refuse(Reason::RequestUnreadable, &UNCONFIGURED);
         };
         // What the host does not hand over can't be judged, and what can't be carried out did not happen: both refuse.
-        let done = running
-            .read_and_decide()
-            .and_then(|decision| running.apply(&decision));
-        done.unwrap_or_else(|status| {
-            running.report(status);
-            running.metrics.deny(Reason::RequestUnreadable);
-            refuse(
-                Reason::RequestUnreadable,
-                &running.policy.reply(Reason::RequestUnreadable),
-            )
-        })
+        let done = running.read_and_decide().and_then(|decision| {
+            self.passed = decision.trace.passed;
+            running.apply(&decision)
+        });
+        done.unwrap_or_else(|status| running.unreadable(status))
+    }
+
+    /// The host calls this only for a request with trailers. After a refusal Envoy answers the client if no answer has begun, resets the stream otherwise, and resets the upstream's request.
+    fn on_http_request_trailers(&mut self, trailers: usize) -> Action {
+        let Some(running) = &self.running else {
+            return refuse(Reason::RequestUnreadable, &UNCONFIGURED);
+        };
+        if trailers == 0 || self.passed {
+            return Action::Continue;
+        }
+        match running.strip_trailers() {
+            Ok(()) => Action::Continue,
+            Err(status) => running.unreadable(status),
+        }
     }
 }
 
@@ -65,7 +78,7 @@ impl Running {
         if self.policy.passes(position) {
             return Ok(decide(&bare));
         }
-        let buffer = abi::request_headers()?;
+        let buffer = abi::map(Map::RequestHeaders)?;
         let read = |needed: bool, path: &str| {
             if needed {
                 abi::property(path)
@@ -92,15 +105,32 @@ impl Running {
         }))
     }
 
+    #[cold]
+    fn strip_trailers(&self) -> Result<(), Status> {
+        let buffer = abi::map(Map::RequestTrailers)?;
+        for (name, _) in abi::pairs(&buffer)? {
+            if self.policy.strips_trailer(name) {
+                abi::remove(Map::RequestTrailers, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what the host did not hand over, or did not carry out.
+    #[cold]
+    fn unreadable(&self, status: Status) -> Action {
+        self.report(status);
+        self.metrics.deny(Reason::RequestUnreadable);
+        refuse(
+            Reason::RequestUnreadable,
+            &self.policy.reply(Reason::RequestUnreadable),
+        )
+    }
+
     /// Says once per tick that the host failed; refusals for it are counted.
     fn report(&self, status: Status) {
         if !self.warned.replace(true) {
-            abi::log(
-                level::WARN,
-                &format!(
-                    "header policy: a host call failed with {status:?}; the request is refused"
-                ),
-            );
+            abi::warn("a host call failed, the request is refused", status);
         }
     }
 
@@ -131,7 +161,7 @@ impl Running {
     fn apply(&self, decision: &Decision) -> Result<Action, Status> {
         for edit in &decision.edits {
             match edit {
-                Edit::Remove(name) => abi::remove_header(name)?,
+                Edit::Remove(name) => abi::remove(Map::RequestHeaders, name.as_bytes())?,
                 Edit::Set(name, value) => abi::set_header(name, value)?,
             }
         }

@@ -1,7 +1,7 @@
 //! The Envoy proxy-wasm filter that enforces a HeaderPolicy: **read request → decide → apply**.
 //!
 //! A thin adapter over `policy`. `root` holds the configuration, `http` one request, `abi` the calls into the host (the only unsafe code of the workspace), `verify` chooses who checks
-//! signatures, `metrics` counts. Nothing here knows what a policy means.
+//! signatures, `metrics` counts, `held` knows which policy is the newest. Nothing here knows what a policy means.
 #![cfg_attr(
     not(test),
     deny(
@@ -15,6 +15,7 @@
 
 mod abi;
 mod der;
+mod held;
 mod http;
 mod istio;
 mod metrics;

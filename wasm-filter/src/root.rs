@@ -1,6 +1,7 @@
 //! The plugin's configuration and what lives as long as it does.
 //!
-//! Envoy makes a new root context for each configuration, in a VM that lives on. So everything hangs on the root context and nothing on the VM. A policy that does not compile is
+//! Envoy makes a new root context for each configuration, in a VM that lives on. So everything hangs on the root context and nothing on the VM, but for the list of
+//! who is newest (`held`). A policy that does not compile is
 //! refused: a running proxy keeps its last good one, a starting one answers 500 (measured, Envoy 1.40).
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -33,6 +34,8 @@ pub(crate) struct Running {
     pub needs: Needs,
     pub signatures: Signatures,
     pub known: RefCell<VerifiedTokens>,
+    /// Whether `known` has room.
+    caches: Cell<bool>,
     pub metrics: Metrics,
     /// Istio's node id, read with the first request that needs it: a process has one.
     pub node: OnceCell<Vec<u8>>,
@@ -48,8 +51,7 @@ impl Context for Root {}
 impl Drop for Root {
     fn drop(&mut self) {
         if let Some(running) = &self.running {
-            running.metrics.flush();
-            running.metrics.retract(&running.policy.fingerprint());
+            running.end();
         }
     }
 }
@@ -84,9 +86,8 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(running) = &self.running {
             running.metrics.flush();
-            running
-                .metrics
-                .assert_running(&running.policy.fingerprint());
+            running.metrics.assert_running();
+            running.size_cache();
             running.warned.set(false);
             running.tracing.set(abi::log_level() == level::TRACE);
         }
@@ -108,21 +109,23 @@ impl Root {
             .flatten()
             .unwrap_or_default();
         // Without ticks counters would stay in the module; the gauge is asserted here at least once.
-        let _ = abi::set_tick_period(TICK);
-        // A place in the token cache that nobody outside can foresee; a host without a clock gives up only that.
-        let seed = abi::now().map_or(0, |now| now.subsec_nanos().into());
+        if let Err(status) = abi::set_tick_period(TICK) {
+            abi::warn("the host gives no ticks, most counters stand still", status);
+        }
         let running = Running {
             needs: policy.needs(),
             signatures: Signatures::probe(),
-            known: RefCell::new(VerifiedTokens::new(TOKENS, seed)),
-            metrics: Metrics::new(&plugin),
+            known: RefCell::new(VerifiedTokens::new(0, 0)),
+            caches: Cell::new(false),
+            metrics: Metrics::new(&plugin, &policy.fingerprint()),
             node: OnceCell::new(),
             warned: Cell::new(false),
             tracing: Cell::new(abi::log_level() == level::TRACE),
             policy,
         };
+        running.size_cache();
         let fingerprint = running.policy.fingerprint();
-        running.metrics.assert_running(&fingerprint);
+        running.metrics.assert_running();
         abi::log(
             level::INFO,
             &format!(
@@ -130,7 +133,32 @@ impl Root {
                 running.signatures.describe()
             ),
         );
-        self.running = Some(Rc::new(running));
+        if let Some(replaced) = self.running.replace(Rc::new(running)) {
+            replaced.end();
+        }
+    }
+}
+
+impl Running {
+    /// A superseded policy serves the streams that it has; it remembers no tokens for them.
+    #[cold]
+    fn size_cache(&self) {
+        let caches = !self.metrics.is_superseded();
+        if caches != self.caches.get()
+            && let Ok(mut known) = self.known.try_borrow_mut()
+        {
+            // A place in the cache that nobody outside can foresee; a host without a clock gives up only that.
+            let seed = abi::now().map_or(0, |now| now.subsec_nanos().into());
+            *known = VerifiedTokens::new(if caches { TOKENS } else { 0 }, seed);
+            self.caches.set(caches);
+        }
+    }
+
+    /// Hands over what was counted, and gives up the gauge.
+    #[cold]
+    fn end(&self) {
+        self.metrics.flush();
+        self.metrics.retract();
     }
 }
 
@@ -138,6 +166,5 @@ impl Root {
 pub(crate) mod level {
     pub const TRACE: u32 = 0;
     pub const INFO: u32 = 2;
-    pub const WARN: u32 = 3;
     pub const ERROR: u32 = 4;
 }

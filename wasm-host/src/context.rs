@@ -141,6 +141,10 @@ impl Stream {
                 .as_ref()
                 .unwrap_or_else(|| self.request.pairs())
                 .clone(),
+            trailers_after: self
+                .request_trailers
+                .as_ref()
+                .map(|trailers| trailers.pairs().clone()),
             response_headers_after: self
                 .response
                 .as_ref()

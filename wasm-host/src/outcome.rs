@@ -25,6 +25,8 @@ pub struct Outcome {
     pub returned: Option<Action>,
     /// The request headers as upstream would get them; frozen at the local reply.
     pub headers_after: Pairs,
+    /// The request trailers after the filter, once there were some.
+    pub trailers_after: Option<Pairs>,
     /// The response headers after the filter, once there was a response.
     pub response_headers_after: Option<Pairs>,
     /// The first answer that the filter gave itself; later ones don't count.

@@ -5,7 +5,9 @@ mod streams;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::Pairs;
 use crate::context::Root;
+use crate::headers::Headers;
 use crate::hostile::Hostile;
 use crate::module::Module;
 use crate::outcome::{Configured, Effects, Event, Metric, Outcome, StreamId, Trap};
@@ -122,6 +124,23 @@ impl Simulator {
         Ok(self.settle(stream.0, Direction::Response, returned))
     }
 
+    /// Shows the request's trailers to the filter, on a stream from [`Simulator::open`] whose headers went on. Envoy calls
+    /// no filter for a request without trailers.
+    pub fn trailers(&mut self, stream: StreamId, trailers: Pairs) -> Result<Outcome, HostError> {
+        let open = self
+            .vm
+            .state_mut()
+            .streams
+            .get_mut(&stream.0)
+            .ok_or(HostError::UnknownStream(stream))?;
+        let lines = u32::try_from(trailers.len()).unwrap_or(u32::MAX);
+        open.request_trailers = Some(Headers::new(trailers));
+        let returned = self
+            .vm
+            .call("proxy_on_request_trailers", stream.0, &[stream.0, lines]);
+        Ok(self.settle(stream.0, Direction::Request, returned))
+    }
+
     /// Ends a stream, as when the client goes away: `proxy_on_log`, `proxy_on_done`, `proxy_on_delete`, in Envoy's order.
     pub fn finish(&mut self, stream: StreamId) -> Result<Outcome, HostError> {
         if !self.vm.state().streams.contains_key(&stream.0) {
@@ -131,14 +150,15 @@ impl Simulator {
     }
 
     /// Moves the clock and calls `proxy_on_tick` for each root context that serves and asked for ticks, however long
-    /// its period is.
+    /// its period is. Replaced ones come last: in Envoy each has a timer of its own, and may write after the newest.
     pub fn tick(&mut self, now: Duration) -> Event {
         self.vm.state_mut().clock = now;
         let ticking = |(id, root): (&u32, &Root)| {
             (root.tick_period.is_some() && (Some(*id) == self.active_root || root.retired))
                 .then_some(*id)
         };
-        let roots: Vec<u32> = self.vm.state().roots.iter().filter_map(ticking).collect();
+        let mut roots: Vec<u32> = self.vm.state().roots.iter().filter_map(ticking).collect();
+        roots.sort_by_key(|root| Some(*root) != self.active_root);
         for root in roots {
             self.vm.call("proxy_on_tick", root, &[root]);
         }

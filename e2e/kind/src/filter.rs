@@ -184,8 +184,8 @@ impl Space {
         )
         .within(self.name())
         .json();
-        // Istio calls a plugin `<namespace>.<name>…`; the filter writes `_` for what would cut a metric's name.
-        let ours = format!(".{}_{}", self.name(), wanted.name);
+        // Istio calls a plugin `<namespace>.<name>…`; the filter writes `~2e` for the dot, which would cut the metric's name.
+        let ours = format!(".{}~2e{}", self.name(), wanted.name);
         let gauges = stats["stats"].as_array().into_iter().flatten();
         gauges
             .filter(|gauge| {

@@ -155,6 +155,15 @@ impl Companions {
         }
     }
 
+    /// Whether a name is a companion or `x-forwarded-*`, which the chain is too, in any spelling.
+    #[cold]
+    pub fn tells_client(&self, name: &[u8]) -> bool {
+        let forwarded = name
+            .get(..PREFIX.len())
+            .is_some_and(|start| same_header(start, PREFIX));
+        forwarded || self.is_also(name) || listed(name).is_some()
+    }
+
     fn removes(&self, kind: Kind, name: &[u8], distrusted: bool, stripped: bool) -> bool {
         match (self.mode, kind) {
             (CompanionMode::Strip, _) => true,

@@ -72,6 +72,11 @@ impl Forwarded {
             || !self.exempt.is_empty();
     }
 
+    /// Whether a trailer is the chain or one of its companions, see [`crate::Policy::strips_trailer`].
+    pub fn strips_trailer(&self, name: &[u8]) -> bool {
+        self.companions.tells_client(name)
+    }
+
     /// Finds the client: strips what nobody trusted wrote, then refuses, or writes what the next hop gets.
     pub fn resolve(
         &self,

@@ -33,13 +33,22 @@ impl Strip {
         strip
     }
 
+    /// Whether a name is one of them, in any spelling.
+    pub fn removes(&self, name: &[u8]) -> bool {
+        self.known(name).is_some()
+    }
+
+    fn known(&self, name: &[u8]) -> Option<&Arc<str>> {
+        self.names.iter().find(|known| same_header(name, known))
+    }
+
     /// Removes each of them that the request has.
     pub fn apply(&self, request: &Request<'_>, draft: &mut Draft) {
         for (name, _) in request.headers.of_lengths(self.lengths) {
             if self.lengths & length_bit(name) == 0 {
                 continue;
             }
-            if let Some(known) = self.names.iter().find(|known| same_header(name, known)) {
+            if let Some(known) = self.known(name) {
                 let same = known.as_bytes() == *name;
                 draft.strip(if same {
                     Arc::clone(known)
