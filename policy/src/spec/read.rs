@@ -431,7 +431,7 @@ pub(crate) fn describe(raw: &RawValue) -> String {
 }
 
 /// The start of a text for a message; nothing of one that could be a token (`eyJ` is `{"` in base64) or a key in PEM.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     if text.contains("eyJ") || text.contains("-----BEGIN") {
         return "… (a token or a key)".to_owned();
