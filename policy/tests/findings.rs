@@ -726,6 +726,21 @@ fn two_mistakes_are_two_problems() {
     }
 }
 
+/// What two fields mean together is told beside a mistake in a third.
+#[test]
+fn a_mistake_hides_no_other_one() {
+    let spec = json!({"forwarded": {"mode": "Lenient", "trust": {"hops": 33}, "outbound": "Keep"}});
+    let problems = compiled(&spec).unwrap_err();
+    let paths: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.path.as_str())
+        .collect();
+    assert_eq!(
+        paths,
+        ["spec.forwarded.trust.hops", "spec.forwarded.outbound"]
+    );
+}
+
 /// Misspelt lists of places are told as such (RFC 7519 libraries and Envoy call them otherwise).
 #[test]
 fn a_misspelt_list_of_places_gets_a_hint() {

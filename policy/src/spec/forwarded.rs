@@ -15,8 +15,10 @@ pub(crate) struct Forwarded {
     pub hops: Option<Hops>,
     pub cidrs: Vec<Cidr>,
     pub identities: Vec<String>,
-    /// Whether all of it could be read; else what its fields mean together says nothing.
-    pub whole: bool,
+    /// Whether `mode`, `trust`, `gatewaySends` and `limits` could be read, and no field is unknown, which may be a slip of one of them; else what they mean together says nothing.
+    pub trust_is_whole: bool,
+    /// The same of `mode` and `outbound`.
+    pub outbound_is_whole: bool,
     pub gateway_sends: Option<GatewaySends>,
     pub limits: Option<Limits>,
     pub anomalies: Vec<(Anomaly, Action)>,
@@ -118,6 +120,7 @@ impl Read for Forwarded {
                 )
             })
             .unwrap_or(ChainMode::Strict);
+        let mode_is_whole = fields.problems.count() == before;
         let trust = fields.required::<Trust>("trust");
         let gateway_sends = fields.with("gatewaySends", |node| {
             choice(
@@ -129,7 +132,9 @@ impl Read for Forwarded {
             )
         });
         let limits = fields.optional("limits");
+        let trust_is_whole = fields.problems.count() == before;
         let anomalies = fields.with("anomalies", anomalies).unwrap_or_default();
+        let before = fields.problems.count();
         let outbound = fields
             .with("outbound", |node| {
                 choice(
@@ -144,6 +149,7 @@ impl Read for Forwarded {
                 )
             })
             .unwrap_or(Outbound::Keep);
+        let outbound_is_whole = mode_is_whole && fields.problems.count() == before;
         let client_ip_header = fields.optional("clientIpHeader");
         let allow = fields.filled("allow");
         let deny = fields.filled("deny");
@@ -151,14 +157,16 @@ impl Read for Forwarded {
             .optional("companions")
             .unwrap_or(Companions::all(CompanionMode::FromTrustedPeers));
         let exempt = fields.optional::<Exempt>("exempt");
-        let whole = fields.finish() == before;
+        let before = fields.problems.count();
+        let known = fields.finish() == before;
         let trust = trust?;
         Some(Self {
             mode,
             hops: trust.hops,
             cidrs: trust.cidrs,
             identities: trust.identities,
-            whole,
+            trust_is_whole: trust_is_whole && known,
+            outbound_is_whole: outbound_is_whole && known,
             gateway_sends,
             limits,
             anomalies,
@@ -431,8 +439,11 @@ pub(crate) fn check(
     path: Path<'_>,
     problems: &mut Problems,
 ) {
-    if forwarded.whole {
-        check_together(forwarded, position, path, problems);
+    if forwarded.trust_is_whole {
+        check_trust(forwarded, position, path, problems);
+    }
+    if forwarded.outbound_is_whole {
+        check_outbound(forwarded, Path::Field(&path, "outbound"), problems);
     }
     let denied = sorted(forwarded.deny.clone());
     let allow = Path::Field(&path, "allow");
@@ -447,7 +458,7 @@ pub(crate) fn check(
     }
 }
 
-fn check_together(
+fn check_trust(
     forwarded: &Forwarded,
     position: Option<Position>,
     path: Path<'_>,
@@ -497,14 +508,6 @@ fn check_together(
         if range {
             refuse("trust.hops", "a range in mode `Envoy`", "one number", "");
         }
-        if forwarded.outbound == Outbound::Strip {
-            refuse(
-                "outbound",
-                "`Strip` in mode `Envoy`",
-                "another mode of sending",
-                "",
-            );
-        }
     } else {
         if range && cidrs.is_empty() && identities.is_empty() {
             let hint = "nothing else could tell which of the numbers holds for a request";
@@ -553,15 +556,19 @@ fn check_together(
             );
         }
     }
-    if *mode == ChainMode::Lenient
-        && matches!(forwarded.outbound, Outbound::Keep | Outbound::Append)
-    {
-        let hint = "the next hop may read ports and brackets otherwise than we do";
-        refuse(
-            "outbound",
-            "a chain sent on as it came, in mode `Lenient`",
-            "`Replace`, `Truncate` or `Strip`",
-            hint,
-        );
-    }
+}
+
+fn check_outbound(forwarded: &Forwarded, path: Path<'_>, problems: &mut Problems) {
+    let problem = match (forwarded.mode, forwarded.outbound) {
+        (ChainMode::Envoy, Outbound::Strip) => {
+            ConfigError::new(path, "`Strip` in mode `Envoy`", "another mode of sending")
+        }
+        (ChainMode::Lenient, Outbound::Keep | Outbound::Append) => {
+            let found = "a chain sent on as it came, in mode `Lenient`";
+            ConfigError::new(path, found, "`Replace`, `Truncate` or `Strip`")
+                .hint("the next hop may read ports and brackets otherwise than we do")
+        }
+        _ => return,
+    };
+    problems.push(problem);
 }
