@@ -336,6 +336,39 @@ fn a_valid_policy_has_a_fingerprint_and_json_from_stdin_is_read() {
     );
 }
 
+/// A policy that compiles and is surely not meant: the filter would run it, and nobody brings it to a cluster.
+#[test]
+fn a_rule_that_can_never_decide_is_invalid_input() {
+    let jwks: serde_json::Value =
+        serde_json::from_str(include_str!("../../testdata/keys/jwks.json")).unwrap();
+    let with = |last: &str| {
+        let provider = serde_json::json!({"name": "login", "issuer": "https://login.example.com", "audiences": ["shop"], "jwks": jwks});
+        let rules = serde_json::json!([
+            {"name": "site", "paths": ["/shop/*"], "access": "Open"},
+            {"name": "internal", "paths": [last], "access": "Deny"},
+        ]);
+        let jwt =
+            serde_json::json!({"providers": [provider], "rules": rules, "otherwise": "Require"});
+        serde_json::json!({"apiVersion": policy::API_VERSION, "kind": policy::KIND, "spec": {"position": "Gateway", "jwt": jwt}})
+            .to_string()
+    };
+    let answer = plugin(
+        &with("/shop/internal/*"),
+        &["filter", "validate", "POLICY"],
+        "",
+    );
+    assert_eq!(answer.code, exit::INVALID, "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains(
+            "spec.jwt.rules[1]: found a rule whose requests are all decided by `rules[0]` (`site`)"
+        ) && !answer.stdout.contains("fingerprint"),
+        "{}",
+        answer.stdout
+    );
+    let answer = plugin(&with("/cart/*"), &["filter", "validate", "POLICY"], "");
+    assert_eq!(answer.code, exit::DONE, "{}", answer.stdout);
+}
+
 #[test]
 fn what_is_no_policy_is_invalid_input() {
     for (text, words) in [

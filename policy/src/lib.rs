@@ -48,6 +48,8 @@ mod matching;
 mod policy;
 mod reason;
 mod request;
+#[cfg(feature = "findings")]
+mod review;
 mod spec;
 
 pub use caller::{Algorithm, Key, KeyMaterial, Verdict, VerifiedTokens, Verify};
@@ -57,6 +59,8 @@ pub use headers::{Edit, HeaderList};
 pub use policy::Policy;
 pub use reason::Reason;
 pub use request::{Headers, Needs, Peer, Position, Request};
+#[cfg(feature = "findings")]
+pub use review::{Review, review};
 #[cfg(feature = "schema")]
 pub use spec::schema;
 pub use spec::{API_VERSION, ConfigError, Fingerprint, KIND};

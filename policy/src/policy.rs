@@ -11,8 +11,8 @@ use crate::reason::Reason;
 use crate::request::{Needs, Position, Request};
 use crate::spec::ConfigError;
 use crate::spec::Fingerprint;
-use crate::spec::read::{MOST_PROBLEMS, Path};
-use crate::spec::{self, Document, Replies};
+use crate::spec::read::Path;
+use crate::spec::{self, Document, Problems, Replies};
 
 /// A HeaderPolicy, compiled and immutable.
 #[derive(Debug)]
@@ -35,22 +35,15 @@ impl Policy {
     /// # Errors
     /// Every problem of the document, each with its path; at least one. Beyond 50 they are counted.
     pub fn from_json(text: &[u8], verify: &dyn Verify) -> Result<Self, Vec<ConfigError>> {
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         let policy = Self::compile(text, verify, &mut problems);
         match policy {
             Some(policy) if problems.is_empty() => Ok(policy),
-            _ => {
-                if let Some(more) = problems.len().checked_sub(MOST_PROBLEMS).filter(|n| *n > 0) {
-                    problems.truncate(MOST_PROBLEMS);
-                    let found = format!("{more} more problems");
-                    problems.push(ConfigError::new(Path::Root, found, "none"));
-                }
-                Err(problems)
-            }
+            _ => Err(problems.into_told()),
         }
     }
 
-    fn compile(text: &[u8], verify: &dyn Verify, problems: &mut Vec<ConfigError>) -> Option<Self> {
+    fn compile(text: &[u8], verify: &dyn Verify, problems: &mut Problems) -> Option<Self> {
         let Ok(text) = std::str::from_utf8(text) else {
             problems.push(ConfigError::new(
                 "",
@@ -77,8 +70,8 @@ impl Policy {
             .as_ref()
             .and_then(|forwarded| forwarded.client_ip_header.clone());
         let providers = spec.jwt.iter_mut().flat_map(|jwt| &mut jwt.providers);
-        let left_out = providers.flat_map(|provider| std::mem::take(&mut provider.left_out));
-        let warnings = left_out.collect();
+        let left_out = providers.map(|provider| std::mem::take(&mut provider.left_out));
+        let warnings = left_out.flat_map(Problems::into_told).collect();
         let tokens = match spec.jwt.map(TokenRules::compile).transpose() {
             Ok(tokens) => tokens,
             Err(problem) => {

@@ -581,6 +581,199 @@ fn a_bad_audience_is_one_problem() {
     assert_eq!(problems.len(), 1, "{problems:?}");
 }
 
+/// A field that can't be read says nothing about what it means together with others, and a misspelt one is not also missing.
+#[test]
+fn one_mistake_is_one_problem() {
+    let provider = |change: &dyn Fn(&mut Value)| {
+        let mut provider = provider(json!({}));
+        change(&mut provider);
+        json!({"jwt": {"providers": [provider], "otherwise": "Require"}})
+    };
+    let renamed = |from: &'static str, to: &'static str| {
+        provider(&move |provider| {
+            let value = provider.as_object_mut().unwrap().remove(from);
+            provider[to] = value.unwrap_or_default();
+        })
+    };
+    let rules = |rules: Value| {
+        let mut spec = provider(&|_| ());
+        spec["jwt"]["rules"] = rules;
+        spec
+    };
+    let behind = json!({"hosts": ["b.example"], "access": "Deny"});
+    let specs = [
+        // The rule would match everything without its list.
+        (
+            rules(json!([{"hosts": ["*"], "access": "Open"}, behind])),
+            "spec.jwt.rules[0].hosts[0]",
+        ),
+        (
+            rules(json!([{"paths": ["/a?b"], "access": "Open"}, behind])),
+            "spec.jwt.rules[0].paths[0]",
+        ),
+        (
+            rules(json!([{"methods": ["get"], "access": "Open"}, behind])),
+            "spec.jwt.rules[0].methods[0]",
+        ),
+        (
+            rules(json!([{"host": ["a.example"], "access": "Open"}, behind])),
+            "spec.jwt.rules[0].host",
+        ),
+        (rules(json!([{"acces": "Open"}])), "spec.jwt.rules[0].acces"),
+        (
+            rules(json!([{"access": "Require", "claims": [{"claim": "a", "equal": 1}]}])),
+            "spec.jwt.rules[0].claims[0].equal",
+        ),
+        (
+            rules(json!([{"access": "Require", "claims": [{"claim": "a", "contain": 1}]}])),
+            "spec.jwt.rules[0].claims[0].contain",
+        ),
+        // A range needs CIDRs.
+        (
+            json!({"forwarded": {"trust": {"hops": {"min": 1, "max": 3}, "cidrs": ["10.0.0.1/8"]}}}),
+            "spec.forwarded.trust.cidrs[0]",
+        ),
+        (
+            json!({"forwarded": {"trust": {"hops": {"min": 1, "max": 3}, "cidr": ["10.0.0.0/8"]}}}),
+            "spec.forwarded.trust.cidr",
+        ),
+        (
+            json!({"forwarded": {"trust": {"cidr": ["10.0.0.0/8"]}}}),
+            "spec.forwarded.trust.cidr",
+        ),
+        (
+            json!({"forwarded": {"trsut": {"hops": 1}}}),
+            "spec.forwarded.trsut",
+        ),
+        // A sidecar needs identities.
+        (
+            json!({"position": "SidecarInbound", "forwarded": {"trust": {"hops": 1, "identities": ["cluster.local/ns/istio-system/sa/gw"]}}}),
+            "spec.forwarded.trust.identities[0]",
+        ),
+        (
+            json!({"position": "SidecarInbound", "forwarded": {"mode": "Envoi", "trust": {"hops": 1}}}),
+            "spec.forwarded.mode",
+        ),
+        (
+            json!({"forwarded": {"trust": {"identities": ["spiffe://a/ns/b/sa/c"]}, "gatewaySends": "Canonic"}}),
+            "spec.forwarded.gatewaySends",
+        ),
+        // Mode `Lenient` needs an `outbound` that rewrites.
+        (
+            json!({"forwarded": {"mode": "Lenient", "trust": {"hops": 1}, "outbound": "Replaced"}}),
+            "spec.forwarded.outbound",
+        ),
+        (
+            json!({"forwarded": {"mode": "Lenient", "trust": {"hops": 1}, "outbond": "Replace"}}),
+            "spec.forwarded.outbond",
+        ),
+        // 32 hops need more elements than the default limit.
+        (
+            json!({"forwarded": {"trust": {"hops": 32}, "limits": {"elements": "40"}}}),
+            "spec.forwarded.limits.elements",
+        ),
+        (
+            json!({"forwarded": {"trust": {"hops": 1}, "companions": {"keep": ["x-shop-id"], "also": ["x-shop-*", "x shop"]}}}),
+            "spec.forwarded.companions.also[1]",
+        ),
+        (
+            json!({"forwarded": {"trust": {"hops": 1}, "companions": {"kep": ["x-real-ip"]}}}),
+            "spec.forwarded.companions.kep",
+        ),
+        (
+            json!({"position": "SidecarOutbound", "outboundTraffic": "Juge", "forwarded": {"trust": {"hops": 1}}}),
+            "spec.outboundTraffic",
+        ),
+        (
+            json!({"position": "SidecarOutbound", "outboundTrafic": "Judge", "forwarded": {"trust": {"hops": 1}}}),
+            "spec.outboundTrafic",
+        ),
+        (json!({"forwardd": {"trust": {"hops": 1}}}), "spec.forwardd"),
+        (renamed("issuer", "isuer"), "spec.jwt.providers[0].isuer"),
+        (renamed("name", "nam"), "spec.jwt.providers[0].nam"),
+        (
+            renamed("audiences", "audience"),
+            "spec.jwt.providers[0].audience",
+        ),
+        (renamed("jwks", "jwk"), "spec.jwt.providers[0].jwk"),
+        (
+            json!({"jwt": {"providers": [common::provider(json!({}))], "otherwize": "Require"}}),
+            "spec.jwt.otherwize",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (spec, path) in specs {
+        let problems = compiled(&spec).err().unwrap_or_default();
+        let paths: Vec<String> = problems.into_iter().map(|problem| problem.path).collect();
+        if paths != [path] {
+            wrong.push(format!("{path}: {paths:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Two mistakes are two problems: what is missing and has no slip beside it is told.
+#[test]
+fn two_mistakes_are_two_problems() {
+    for spec in [
+        json!({"forwarded": {"trust": {}, "outbound": "Kepe"}}),
+        json!({"forwarded": {"unheardOf": 1}}),
+        json!({"unheardOf": {}}),
+        json!({"forwarded": {"trust": {"hops": 1, "cdirs": [], "identitys": []}}}),
+    ] {
+        let problems = compiled(&spec).unwrap_err();
+        assert_eq!(problems.len(), 2, "{spec}: {problems:?}");
+    }
+}
+
+/// What two fields mean together is told beside a mistake in a third.
+#[test]
+fn a_mistake_hides_no_other_one() {
+    let spec = json!({"forwarded": {"mode": "Lenient", "trust": {"hops": 33}, "outbound": "Keep"}});
+    let problems = compiled(&spec).unwrap_err();
+    let paths: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.path.as_str())
+        .collect();
+    assert_eq!(
+        paths,
+        ["spec.forwarded.trust.hops", "spec.forwarded.outbound"]
+    );
+}
+
+/// Misspelt lists of places are told as such (RFC 7519 libraries and Envoy call them otherwise).
+#[test]
+fn a_misspelt_list_of_places_gets_a_hint() {
+    for (name, near) in [
+        ("fromHeader", "fromHeaders"),
+        ("fromCookie", "fromCookies"),
+        ("fromParam", "fromParams"),
+    ] {
+        let spec =
+            json!({"jwt": {"providers": [provider(json!({name: ["x"]}))], "otherwise": "Require"}});
+        let problems = compiled(&spec).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].expected.contains(&format!("`{near}`")),
+            "{problems:?}"
+        );
+        assert_eq!(
+            problems[0].hint.as_deref(),
+            Some(&*format!("did you mean `{near}`?"))
+        );
+    }
+}
+
+/// `*` can't stand there, so nobody is told that it could.
+#[test]
+fn an_exempt_path_is_not_told_to_be_a_star() {
+    let problems =
+        compiled(&json!({"forwarded": {"trust": {"hops": 1}, "exempt": {"paths": ["//*"]}}}))
+            .unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].expected, "`/exact` or `/tree/*`");
+}
+
 // ---- Tried and found sound
 
 /// A token in a place of another provider is not believed there, cached or not.

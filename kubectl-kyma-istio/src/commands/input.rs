@@ -62,19 +62,36 @@ pub fn policy(path: &Path, stdin: &mut dyn BufRead) -> Result<(Value, Vec<u8>), 
     Ok((read.document, read.json))
 }
 
-/// The one policy of a text; `name` stands in messages.
+/// The one policy of a text, which compiles; `name` stands in messages.
 pub fn one_policy(name: &str, text: &str) -> Result<OnePolicy, Error> {
+    read_one(name, text, |_| Vec::new())
+}
+
+/// The one policy of a text, for a cluster: what compiles and is surely not meant is refused too.
+pub fn meant_policy(name: &str, text: &str) -> Result<OnePolicy, Error> {
+    read_one(name, text, |json| policy::review(json).findings)
+}
+
+fn read_one(
+    name: &str,
+    text: &str,
+    findings: impl Fn(&[u8]) -> Vec<policy::ConfigError>,
+) -> Result<OnePolicy, Error> {
     let mut found = policies(text).map_err(|error| syntax(name, &error))?;
     match (found.len(), found.pop()) {
         (1, Some((_, document))) => {
             let json = document.value.to_string().into_bytes();
             let problems = match policy::Policy::from_json(&json, &signature::Software) {
                 Ok(policy) => {
-                    return Ok(OnePolicy {
-                        fingerprint: policy.fingerprint(),
-                        document: document.value,
-                        json,
-                    });
+                    let findings = findings(&json);
+                    if findings.is_empty() {
+                        return Ok(OnePolicy {
+                            fingerprint: policy.fingerprint(),
+                            document: document.value,
+                            json,
+                        });
+                    }
+                    findings
                 }
                 Err(problems) => problems,
             };

@@ -109,15 +109,24 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
         .map(redact::anything);
     let shown =
         |errors: &[ConfigError]| errors.iter().map(|error| shown(document, error)).collect();
-    let (fingerprint, problems, warnings) =
-        match Policy::from_json(document.value.to_string().as_bytes(), &Software) {
-            Ok(policy) => (
-                Some(policy.fingerprint().to_string()),
-                Vec::new(),
-                shown(policy.warnings()),
-            ),
-            Err(errors) => (None, shown(&errors), Vec::new()),
-        };
+    let json = document.value.to_string();
+    let (fingerprint, problems, warnings) = match Policy::from_json(json.as_bytes(), &Software) {
+        Ok(policy) => {
+            let review = policy::review(json.as_bytes());
+            let mut warnings: Vec<Problem> = shown(policy.warnings());
+            for warning in &mut warnings {
+                warning.expected.push_str("; the key is left out");
+            }
+            warnings.extend::<Vec<Problem>>(shown(&review.warnings));
+            // A policy that is surely not meant is not valid, though it compiles.
+            let fingerprint = review
+                .findings
+                .is_empty()
+                .then(|| policy.fingerprint().to_string());
+            (fingerprint, shown(&review.findings), warnings)
+        }
+        Err(errors) => (None, shown(&errors), Vec::new()),
+    };
     Validated {
         file: file.to_owned(),
         document: number,

@@ -20,7 +20,7 @@ pub struct Validated {
     pub name: Option<String>,
     pub fingerprint: Option<String>,
     pub problems: Vec<Problem>,
-    /// Keys that can't be used and were left out.
+    /// What is worth a look: keys that can't be used and were left out, trust in a position.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Problem>,
 }
@@ -40,10 +40,10 @@ pub struct Problem {
 impl Validation {
     pub fn human(&self, text: &mut Text) {
         for document in &self.documents {
-            let problems = document.problems.iter().map(|problem| ("", problem, ""));
+            let problems = document.problems.iter().map(|problem| ("", problem));
             let warnings = document.warnings.iter();
-            let warnings = warnings.map(|warning| ("warning: ", warning, "; the key is left out"));
-            for (kind, problem, so) in problems.chain(warnings) {
+            let warnings = warnings.map(|warning| ("warning: ", warning));
+            for (kind, problem) in problems.chain(warnings) {
                 let place = match (problem.line, problem.column) {
                     (Some(line), Some(column)) => format!("{}:{line}:{column}:", document.file),
                     _ => format!("{}:", document.file),
@@ -55,7 +55,7 @@ impl Validation {
                 };
                 let place = text.styled(Style::Strong, &place);
                 text.line(format_args!(
-                    "{place} {kind}{path}found {}, expected {}{so}",
+                    "{place} {kind}{path}found {}, expected {}",
                     problem.found, problem.expected
                 ));
                 if let Some(hint) = &problem.hint {

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::key::{Key, KeyMaterial};
 use super::verify::Algorithm;
-use crate::spec::ConfigError;
 use crate::spec::read::{Fields, Node, Path};
+use crate::spec::{ConfigError, Problems};
 
 /// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
 const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -18,7 +18,7 @@ pub(crate) struct KeySet {
     /// A key stands here once for each algorithm that it serves, with its place in the set.
     pub keys: Vec<(usize, Key)>,
     /// Why other keys can't be used. What is meant for something else is not told.
-    pub left_out: Vec<ConfigError>,
+    pub left_out: Problems,
 }
 
 /// Reads a JWK Set given as an object or as its text. With `algorithms`, keys for others are left out. Messages never copy what stands there: it could be a private key.
@@ -58,15 +58,18 @@ pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<
         } else {
             raw.get().contains("-----BEGIN").then_some(CERTIFICATES)
         };
-        fields
-            .problem("keys", "nothing", "the list of keys (RFC 7517 section 5)")
-            .hint = hint.map(str::to_owned);
+        fields.problem_with(
+            "keys",
+            "nothing",
+            "the list of keys (RFC 7517 section 5)",
+            hint,
+        );
         return None;
     }
-    let before = fields.problems.len();
+    let before = fields.problems.count();
     let mut set = KeySet {
         keys: Vec::new(),
-        left_out: Vec::new(),
+        left_out: Problems::default(),
     };
     // Other members of the set are allowed by RFC 7517 section 5.
     fields.required_with("keys", |node| {
@@ -76,7 +79,7 @@ pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<
             Some(())
         })
     })?;
-    if set.keys.is_empty() && fields.problems.len() == before {
+    if set.keys.is_empty() && fields.problems.count() == before {
         if set.left_out.is_empty() {
             fields.problem(
                 "keys",
@@ -84,7 +87,7 @@ pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<
                 "at least one public key for an algorithm in use",
             );
         }
-        fields.problems.append(&mut set.left_out);
+        fields.problems.append(std::mem::take(&mut set.left_out));
     }
     Some(set)
 }
@@ -103,7 +106,7 @@ fn pasted(text: &str) -> Option<&'static str> {
 }
 
 fn read_key(node: Node<'_, '_>, place: usize, algorithms: &[Algorithm], set: &mut KeySet) {
-    let mut told = Vec::new();
+    let mut told = set.left_out.beside();
     let opened = Fields::open(Node {
         raw: node.raw,
         path: node.path,
@@ -146,7 +149,7 @@ fn read_key(node: Node<'_, '_>, place: usize, algorithms: &[Algorithm], set: &mu
                 (place, key)
             }));
         }
-        _ => set.left_out.append(&mut told),
+        _ => set.left_out.append(told),
     }
 }
 

@@ -237,14 +237,12 @@ pub(crate) fn is_mapped(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some())
 }
 
-/// Whether no client on the public Internet can have this address: private, shared, loopback, link-local or unspecified
-/// (RFC 1918, 6598, 4193, 4291, 3927).
+/// Whether no client on the public Internet can have this address: private, shared, loopback, link-local, unspecified, multicast or broadcast
+/// (RFC 1918, 6598, 4193, 4291, 3927, 5771, 919; IANA's special-purpose registries of RFC 6890), or an IPv6 form of such an IPv4 address.
 pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_private_v4(v4),
-        IpAddr::V6(v6) => v6
-            .to_ipv4_mapped()
-            .map_or_else(|| is_private_v6(v6), is_private_v4),
+        IpAddr::V6(v6) => embedded(v6).map_or_else(|| is_private_v6(v6), is_private_v4),
     }
 }
 
@@ -254,11 +252,33 @@ fn is_private_v4(v4: Ipv4Addr) -> bool {
         || v4.is_loopback()
         || v4.is_link_local()
         || v4.is_unspecified()
+        || v4.is_multicast()
+        || v4.is_broadcast()
         || (a == 100 && (64..128).contains(&b))
 }
 
 fn is_private_v6(v6: Ipv6Addr) -> bool {
-    v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+    // Site-local addresses are deprecated, and still nobody's on the Internet (RFC 3879).
+    let site_local = v6.segments()[0] & 0xffc0 == 0xfec0;
+    v6.is_loopback()
+        || v6.is_unspecified()
+        || v6.is_unique_local()
+        || v6.is_unicast_link_local()
+        || v6.is_multicast()
+        || site_local
+}
+
+/// The IPv4 address in an IPv6 one: mapped (RFC 4291 section 2.5.5.2), behind the well-known prefix of NAT64 (RFC 6052 section 2.1), or of 6to4 (RFC 3056 section 2).
+fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let bytes = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        Ipv4Addr::new(a, b, c, d)
+    };
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(bytes(high, low)),
+        [0x2002, high, low, ..] => Some(bytes(high, low)),
+        _ => v6.to_ipv4_mapped(),
+    }
 }
 
 #[cfg(test)]
@@ -294,6 +314,28 @@ mod tests {
             ("::ffff:10.1.2.3", None),
         ] {
             assert_eq!(map.get(address.parse().unwrap()), value, "{address}");
+        }
+    }
+
+    /// Both sides of each edge.
+    #[test]
+    fn no_client_on_the_internet_has_a_private_address() {
+        for (private, public) in [
+            ("172.31.255.255", "172.32.0.0"),
+            ("100.64.0.0", "100.63.255.255"),
+            ("224.0.0.1", "223.255.255.255"),
+            ("255.255.255.255", "8.8.8.8"),
+            ("::ffff:10.0.0.1", "::ffff:8.8.8.8"),
+            ("64:ff9b::10.0.0.1", "64:ff9b::8.8.8.8"),
+            ("64:ff9b::127.0.0.1", "64:ff9b:0:0:1::127.0.0.1"),
+            ("2002:a00:1::1", "2002:808:808::1"),
+            ("2002:c0a8:101::", "2002:c0a7:101::"),
+            ("fec0::1", "2600::1"),
+            ("feff:ffff::", "2a00::"),
+            ("ff02::1", "2001:4860::1"),
+        ] {
+            assert!(is_private(private.parse().unwrap()), "{private}");
+            assert!(!is_private(public.parse().unwrap()), "{public}");
         }
     }
 

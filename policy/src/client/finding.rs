@@ -133,8 +133,15 @@ impl Anomaly {
     }
 }
 
-// A ninth anomaly needs a wider set.
-const _: () = assert!(Anomaly::ALL.len() <= 8);
+// A ninth anomaly needs a wider set, and lists of actions are in the order of the variants.
+const _: () = {
+    assert!(Anomaly::ALL.len() <= 8);
+    let mut place = 0;
+    while place < Anomaly::ALL.len() {
+        assert!(Anomaly::ALL[place] as usize == place);
+        place += 1;
+    }
+};
 
 /// A set of anomalies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,5 +7,5 @@ mod strip;
 
 pub(crate) use edit::apply;
 pub use edit::{Edit, HeaderList};
-pub(crate) use names::{is_odd, same_header, spelled};
+pub(crate) use names::{is_odd, plain_name, same_header, spelled};
 pub(crate) use strip::Strip;

@@ -22,6 +22,11 @@ pub(crate) fn is_odd(name: &[u8]) -> bool {
     name.iter().any(|byte| *byte != b'-' && dash(*byte) == b'-')
 }
 
+/// The one spelling of all names that are [`same_header`].
+pub(crate) fn plain_name(name: &str) -> String {
+    name.bytes().map(|byte| char::from(dash(byte))).collect()
+}
+
 /// The colon of a pseudo header is no mark.
 fn dash(byte: u8) -> u8 {
     match byte {
@@ -40,6 +45,7 @@ mod tests {
             let name = format!("X{mark}User");
             assert!(same_header(name.as_bytes(), "x-user"), "{name}");
             assert_eq!(is_odd(name.as_bytes()), mark != '-', "{name}");
+            assert_eq!(plain_name(&name), "x-user");
         }
         for other in ["x:user", "xauser", "x-usera", "x-use", "x0user"] {
             assert!(!same_header(other.as_bytes(), "x-user"), "{other}");

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use super::names::{same_header, spelled};
+use super::names::{plain_name, same_header, spelled};
 use crate::decision::Draft;
 use crate::request::{Request, length_bit};
+use crate::spec::sorted;
 
 /// The names of all headers that a policy may emit.
 #[derive(Clone, Debug, Default)]
@@ -20,15 +21,14 @@ pub(crate) struct Strip {
 impl Strip {
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut strip = Self::default();
-        for name in names {
-            if !strip
-                .names
-                .iter()
-                .any(|known| same_header(name.as_bytes(), known))
-            {
+        let names = names.into_iter().map(|name| (plain_name(name), name));
+        let mut last = None;
+        for (plain, name) in sorted(names.collect()) {
+            if last.as_ref() != Some(&plain) {
                 strip.lengths |= length_bit(name.as_bytes());
                 strip.names.push(name.into());
             }
+            last = Some(plain);
         }
         strip
     }

@@ -35,6 +35,12 @@ impl<'r> Host<'r> {
             .ok_or(Ambiguous)
     }
 
+    /// These bytes, whatever they are.
+    #[cfg(feature = "findings")]
+    pub(super) fn sample(bytes: &'r [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes, in any case.
     pub fn bytes(&self) -> &'r [u8] {
         self.0
@@ -91,6 +97,15 @@ impl HostPattern {
             None => Some(Self::Exact(text)),
             Some(_) if name.starts_with('[') => None,
             Some(domain) => Some(Self::Below(domain.to_owned())),
+        }
+    }
+
+    /// A host that only this and wider patterns match.
+    #[cfg(feature = "findings")]
+    pub fn sample(&self) -> Vec<u8> {
+        match self {
+            Self::Exact(name) => name.as_bytes().to_vec(),
+            Self::Below(domain) => [super::NOBODYS, domain.as_bytes()].concat(),
         }
     }
 

@@ -185,6 +185,7 @@ mod tests {
             providers: Vec::new(),
             claims: Vec::new(),
             shadow: false,
+            whole: true,
         };
         let terms = Terms {
             access: Access::Open,

@@ -18,6 +18,12 @@ impl<'r> Method<'r> {
         }
         Ok(Self(method))
     }
+
+    /// These bytes, whatever they are.
+    #[cfg(feature = "findings")]
+    pub(super) fn sample(bytes: &'r [u8]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// A method that a rule names.
@@ -35,6 +41,12 @@ impl MethodPattern {
             .copied()
             .all(plain)
             .then(|| Self(text.to_owned()))
+    }
+
+    /// A method that only this pattern matches. `GET`: whatever matches it matches `HEAD` too.
+    #[cfg(feature = "findings")]
+    pub fn sample(&self) -> Vec<u8> {
+        self.0.as_bytes().to_vec()
     }
 
     /// `GET` means `HEAD` too: servers answer HEAD by running their GET handler (RFC 9110 section 9.3.2).

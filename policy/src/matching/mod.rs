@@ -10,12 +10,16 @@ mod index;
 mod method;
 mod path;
 mod rule;
+#[cfg(feature = "findings")]
+mod unreachable;
 
 pub(crate) use claims::holds;
 pub(crate) use host::HostPattern;
 pub(crate) use method::MethodPattern;
 pub(crate) use path::{Path, PathPattern};
 pub(crate) use rule::{CompiledRule, Terms};
+#[cfg(feature = "findings")]
+pub(crate) use unreachable::unreachable;
 
 use crate::headers::same_header;
 use crate::reason::Reason;
@@ -28,6 +32,10 @@ use method::Method;
 /// What two readers could take for two different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ambiguous;
+
+/// A text that no pattern names: NUL is ambiguous in a path, and in no host and no method.
+#[cfg(feature = "findings")]
+const NOBODYS: &[u8] = b"\0";
 
 /// The rules of a policy, compiled.
 #[derive(Debug)]
@@ -76,6 +84,14 @@ const OVERRIDES: [&str; 5] = [
     "x-original-url",
     "x-rewrite-url",
 ];
+
+/// Whether a header replaces the method or the path, in any spelling.
+#[cfg(feature = "findings")]
+pub(crate) fn is_override(name: &str) -> bool {
+    OVERRIDES
+        .iter()
+        .any(|known| same_header(name.as_bytes(), known))
+}
 
 /// Whether a header asks frameworks for another method, in any spelling.
 pub(crate) fn replaces_method(request: &Request<'_>) -> bool {

@@ -104,6 +104,12 @@ impl<'r> Path<'r> {
         (Self(without_last_slash(path)), ambiguous)
     }
 
+    /// These bytes, whatever they are.
+    #[cfg(feature = "findings")]
+    pub(super) fn sample(bytes: &'r [u8]) -> Self {
+        Self(Cow::Borrowed(bytes))
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
@@ -246,6 +252,16 @@ impl PathPattern {
         } else {
             Self::Exact(path)
         })
+    }
+
+    /// A path that only this and wider patterns match.
+    #[cfg(feature = "findings")]
+    pub fn sample(&self) -> Vec<u8> {
+        match self {
+            Self::Any => super::NOBODYS.to_vec(),
+            Self::Exact(path) => path.clone(),
+            Self::Tree(path) => [path, &b"/"[..], super::NOBODYS].concat(),
+        }
     }
 
     pub fn matches(&self, path: &Path<'_>) -> bool {

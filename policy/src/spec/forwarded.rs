@@ -5,18 +5,20 @@ use crate::client::Cidr;
 use crate::client::{is_companion, is_untouchable};
 use crate::matching::PathPattern;
 use crate::request::Position;
-use crate::spec::ConfigError;
 use crate::spec::HeaderName;
 use crate::spec::read::{Fields, Filled, Node, Path, Read, choice, whole};
 use crate::spec::sorted;
+use crate::spec::{ConfigError, Problems};
 
 pub(crate) struct Forwarded {
     pub mode: ChainMode,
     pub hops: Option<Hops>,
     pub cidrs: Vec<Cidr>,
     pub identities: Vec<String>,
-    /// Whether all of `trust` could be read; else what its fields mean together says nothing.
+    /// Whether `mode`, `trust`, `gatewaySends` and `limits` could be read, and no field is unknown, which may be a slip of one of them; else what they mean together says nothing.
     pub trust_is_whole: bool,
+    /// The same of `mode` and `outbound`.
+    pub outbound_is_whole: bool,
     pub gateway_sends: Option<GatewaySends>,
     pub limits: Option<Limits>,
     pub anomalies: Vec<(Anomaly, Action)>,
@@ -104,6 +106,7 @@ const MOST_HOPS: u32 = 32;
 
 impl Read for Forwarded {
     fn read(node: Node<'_, '_>) -> Option<Self> {
+        let before = node.problems.count();
         let mut fields = Fields::open(node)?;
         let mode = fields
             .with("mode", |node| {
@@ -117,6 +120,7 @@ impl Read for Forwarded {
                 )
             })
             .unwrap_or(ChainMode::Strict);
+        let mode_is_whole = fields.problems.count() == before;
         let trust = fields.required::<Trust>("trust");
         let gateway_sends = fields.with("gatewaySends", |node| {
             choice(
@@ -128,7 +132,9 @@ impl Read for Forwarded {
             )
         });
         let limits = fields.optional("limits");
+        let trust_is_whole = fields.problems.count() == before;
         let anomalies = fields.with("anomalies", anomalies).unwrap_or_default();
+        let before = fields.problems.count();
         let outbound = fields
             .with("outbound", |node| {
                 choice(
@@ -143,6 +149,7 @@ impl Read for Forwarded {
                 )
             })
             .unwrap_or(Outbound::Keep);
+        let outbound_is_whole = mode_is_whole && fields.problems.count() == before;
         let client_ip_header = fields.optional("clientIpHeader");
         let allow = fields.filled("allow");
         let deny = fields.filled("deny");
@@ -150,14 +157,16 @@ impl Read for Forwarded {
             .optional("companions")
             .unwrap_or(Companions::all(CompanionMode::FromTrustedPeers));
         let exempt = fields.optional::<Exempt>("exempt");
-        fields.finish();
+        let before = fields.problems.count();
+        let known = fields.finish() == before;
         let trust = trust?;
         Some(Self {
             mode,
             hops: trust.hops,
             cidrs: trust.cidrs,
             identities: trust.identities,
-            trust_is_whole: trust.whole,
+            trust_is_whole: trust_is_whole && known,
+            outbound_is_whole: outbound_is_whole && known,
             gateway_sends,
             limits,
             anomalies,
@@ -187,19 +196,29 @@ impl Read for Companions {
         let mut fields = Fields::open(node)?;
         let named = fields.has("keep") || fields.has("also");
         let keep: Vec<Companion> = fields.filled("keep");
+        let before = fields.problems.count();
         let also: Vec<Companion> = fields.filled("also");
+        let also_is_whole = fields.problems.count() == before;
         if !named {
-            fields.problem("keep", "neither `keep` nor `also`", "at least one of them");
+            fields.absent(
+                &["keep", "also"],
+                "neither `keep` nor `also`",
+                "at least one of them",
+                None,
+            );
         }
+        let listed = sorted(also.iter().map(|also| also.0.as_str()).collect());
+        // A prefix ends in `-*`; no header has so many parts.
         let covered = |name: &str| {
             is_companion(name)
-                || also.iter().any(|also| match also.0.strip_suffix('*') {
-                    Some(prefix) => name.starts_with(prefix),
-                    None => name == also.0,
+                || listed.binary_search(&name).is_ok()
+                || name.match_indices('-').take(64).any(|(dash, _)| {
+                    let prefix = name.get(..=dash).unwrap_or_default();
+                    listed.binary_search(&format!("{prefix}*").as_str()).is_ok()
                 })
         };
         for (index, Companion(name)) in keep.iter().enumerate() {
-            if !covered(name) {
+            if also_is_whole && !covered(name) && !fields.problems.passes_over() {
                 let field = format!("keep[{index}]");
                 let found = format!("`{name}`, which stays anyway");
                 fields.problem(
@@ -261,13 +280,17 @@ struct ExemptPath(PathPattern);
 
 impl Read for ExemptPath {
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        if matches!(node.text().as_deref(), Some("*" | "/*")) {
-            return node.refuse_with(
-                "`/exact` or `/tree/*`",
+        let expected = "`/exact` or `/tree/*`";
+        match node.text().as_deref() {
+            Some("*" | "/*") => node.refuse_with(
+                expected,
                 "everywhere a broken chain would refuse nothing; the actions under `anomalies` say that plainly",
-            );
+            ),
+            text => match text.and_then(PathPattern::parse) {
+                Some(pattern) => Some(Self(pattern)),
+                None => node.refuse_with(expected, super::rule::PATHS),
+            },
         }
-        PathPattern::read(node).map(Self)
     }
 }
 
@@ -275,32 +298,28 @@ struct Trust {
     hops: Option<Hops>,
     cidrs: Vec<Cidr>,
     identities: Vec<String>,
-    whole: bool,
 }
 
 impl Read for Trust {
     fn read(node: Node<'_, '_>) -> Option<Self> {
         let mut fields = Fields::open(node)?;
-        let before = fields.problems.len();
-        let named = ["hops", "cidrs", "identities"]
-            .iter()
-            .any(|name| fields.has(name));
+        const NAMES: [&str; 3] = ["hops", "cidrs", "identities"];
+        let named = NAMES.iter().any(|name| fields.has(name));
         let hops = fields.optional("hops");
         let cidrs = fields.filled("cidrs");
         let identities = fields.filled::<Identity>("identities");
         if !named {
-            fields.problem(
-                "hops",
+            fields.absent(
+                &NAMES,
                 "none of `hops`, `cidrs` and `identities`",
                 "at least one of them",
+                None,
             );
         }
-        let whole = fields.problems.len() == before;
         fields.finish();
         Some(Self {
             hops,
             cidrs,
-            whole,
             identities: identities.into_iter().map(|identity| identity.0).collect(),
         })
     }
@@ -418,7 +437,32 @@ pub(crate) fn check(
     forwarded: &Forwarded,
     position: Option<Position>,
     path: Path<'_>,
-    problems: &mut Vec<ConfigError>,
+    problems: &mut Problems,
+) {
+    if forwarded.trust_is_whole {
+        check_trust(forwarded, position, path, problems);
+    }
+    if forwarded.outbound_is_whole {
+        check_outbound(forwarded, Path::Field(&path, "outbound"), problems);
+    }
+    let denied = sorted(forwarded.deny.clone());
+    let allow = Path::Field(&path, "allow");
+    for (index, block) in forwarded.allow.iter().enumerate() {
+        if denied.binary_search(block).is_ok() && !problems.passes_over() {
+            problems.push(ConfigError::new(
+                Path::Item(&allow, index),
+                format!("`{block}`, which `deny` holds too"),
+                "a block in one of the lists",
+            ));
+        }
+    }
+}
+
+fn check_trust(
+    forwarded: &Forwarded,
+    position: Option<Position>,
+    path: Path<'_>,
+    problems: &mut Problems,
 ) {
     let mut refuse = |field: &str, found: &str, expected: &str, hint: &str| {
         let place = format_args!("{path}.{field}");
@@ -464,15 +508,7 @@ pub(crate) fn check(
         if range {
             refuse("trust.hops", "a range in mode `Envoy`", "one number", "");
         }
-        if forwarded.outbound == Outbound::Strip {
-            refuse(
-                "outbound",
-                "`Strip` in mode `Envoy`",
-                "another mode of sending",
-                "",
-            );
-        }
-    } else if forwarded.trust_is_whole {
+    } else {
         if range && cidrs.is_empty() && identities.is_empty() {
             let hint = "nothing else could tell which of the numbers holds for a request";
             refuse(
@@ -520,26 +556,19 @@ pub(crate) fn check(
             );
         }
     }
-    if *mode == ChainMode::Lenient
-        && matches!(forwarded.outbound, Outbound::Keep | Outbound::Append)
-    {
-        let hint = "the next hop may read ports and brackets otherwise than we do";
-        refuse(
-            "outbound",
-            "a chain sent on as it came, in mode `Lenient`",
-            "`Replace`, `Truncate` or `Strip`",
-            hint,
-        );
-    }
-    let denied = sorted(forwarded.deny.clone());
-    for (index, block) in forwarded.allow.iter().enumerate() {
-        if denied.binary_search(block).is_ok() {
-            refuse(
-                &format!("allow[{index}]"),
-                &format!("`{block}`, which `deny` holds too"),
-                "a block in one of the lists",
-                "",
-            );
+}
+
+fn check_outbound(forwarded: &Forwarded, path: Path<'_>, problems: &mut Problems) {
+    let problem = match (forwarded.mode, forwarded.outbound) {
+        (ChainMode::Envoy, Outbound::Strip) => {
+            ConfigError::new(path, "`Strip` in mode `Envoy`", "another mode of sending")
         }
-    }
+        (ChainMode::Lenient, Outbound::Keep | Outbound::Append) => {
+            let found = "a chain sent on as it came, in mode `Lenient`";
+            ConfigError::new(path, found, "`Replace`, `Truncate` or `Strip`")
+                .hint("the next hop may read ports and brackets otherwise than we do")
+        }
+        _ => return,
+    };
+    problems.push(problem);
 }

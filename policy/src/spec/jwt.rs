@@ -1,8 +1,8 @@
 //! `spec.jwt`, as written.
 
-use crate::spec::read::{Fields, Node, Read, choice};
+use crate::spec::read::{Fields, Node, Path, Read, choice};
 use crate::spec::sorted;
-use crate::spec::{Provider, Rule};
+use crate::spec::{ConfigError, Problems, Provider, Rule};
 
 pub(crate) struct Jwt {
     pub providers: Vec<Provider>,
@@ -40,19 +40,15 @@ impl Read for Jwt {
             fields.problem("providers", "an empty list", "at least one provider");
         }
         let rules = fields.optional("rules").unwrap_or_default();
-        let otherwise = if fields.has("otherwise") {
-            fields.optional("otherwise")
-        } else {
-            fields
-                .problem(
-                    "otherwise",
-                    "nothing",
-                    "`Require`, `Optional`, `Open` or `Deny`, for requests that no rule matches",
-                )
-                .hint =
-                Some("there is no default, so that nobody is let in by an omission".to_owned());
-            None
-        };
+        if !fields.has("otherwise") {
+            fields.absent(
+                &["otherwise"],
+                "nothing",
+                "`Require`, `Optional`, `Open` or `Deny`, for requests that no rule matches",
+                Some("there is no default, so that nobody is let in by an omission"),
+            );
+        }
+        let otherwise = fields.optional("otherwise");
         let ambiguous_path = fields
             .with("ambiguousPath", |node| {
                 choice(
@@ -117,68 +113,71 @@ pub(super) fn named(node: Node<'_, '_>) -> Option<String> {
     }
 }
 
+/// As many providers, or places for tokens, as there are bits in a set of them.
+const MOST: usize = 64;
+
 /// Checks what the fields mean together.
-pub(crate) fn check(
-    jwt: &Jwt,
-    path: crate::spec::read::Path<'_>,
-    problems: &mut Vec<crate::ConfigError>,
-) {
-    use crate::ConfigError as Error;
-    use crate::spec::read::Path;
+pub(crate) fn check(jwt: &Jwt, path: Path<'_>, problems: &mut Problems) {
     let providers = Path::Field(&path, "providers");
-    for (index, provider) in jwt.providers.iter().enumerate() {
-        let here = Path::Item(&providers, index);
-        let before = jwt.providers.iter().take(index);
-        if before.clone().any(|other| other.name == provider.name) {
-            problems.push(Error::new(
-                Path::Field(&here, "name"),
-                format!("`{}` again", provider.name),
-                "a name of its own",
+    let places = jwt
+        .providers
+        .iter()
+        .flat_map(|provider| &provider.locations);
+    let mut places = sorted(places.collect());
+    places.dedup();
+    for (field, count) in [
+        (providers, jwt.providers.len()),
+        (Path::Field(&path, "providers[*].from…"), places.len()),
+    ] {
+        if count > MOST {
+            problems.push(ConfigError::new(
+                field,
+                format!("{count} of them"),
+                format!("at most {MOST}"),
             ));
         }
-        if before.clone().any(|other| other.issuer == provider.issuer) {
-            problems.push(
-                Error::new(Path::Field(&here, "issuer"), format!("`{}` again", provider.issuer), "an issuer of its own")
-                    .hint("a token is judged by the one provider of its issuer: put all audiences and keys there"),
-            );
-        }
     }
+    let names = jwt.providers.iter().map(|provider| provider.name.as_str());
+    for (index, name) in again(names.clone().map(Some)) {
+        let here = Path::Item(&providers, index);
+        name_again(Path::Field(&here, "name"), name, problems);
+    }
+    let issuers = jwt
+        .providers
+        .iter()
+        .map(|provider| provider.issuer.as_str());
+    for (index, issuer) in again(issuers.map(Some)) {
+        let here = Path::Item(&providers, index);
+        problems.push(
+            ConfigError::new(Path::Field(&here, "issuer"), format!("`{issuer}` again"), "an issuer of its own")
+                .hint("a token is judged by the one provider of its issuer: put all audiences and keys there"),
+        );
+    }
+    let known = sorted(names.collect());
     let rules = Path::Field(&path, "rules");
-    let named = jwt.rules.iter().enumerate();
-    let named = sorted(
-        named
-            .filter_map(|(index, rule)| Some((rule.name.as_deref()?, index)))
-            .collect(),
-    );
-    let again: Vec<usize> = named
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [(left, _), (right, index)] if left == right => Some(*index),
-            _ => None,
-        })
-        .collect();
+    for (index, name) in again(jwt.rules.iter().map(|rule| rule.name.as_deref())) {
+        let here = Path::Item(&rules, index);
+        name_again(Path::Field(&here, "name"), name, problems);
+    }
     let mut catches_all = None;
     for (index, rule) in jwt.rules.iter().enumerate() {
         let here = Path::Item(&rules, index);
-        if let Some(name) = &rule.name
-            && again.contains(&index)
-        {
-            problems.push(Error::new(
-                Path::Field(&here, "name"),
-                format!("`{name}` again"),
-                "a name of its own",
-            ));
-        }
         if let Some(before) = catches_all {
-            let found = format!("a rule behind `rules[{before}]`, which matches everything");
-            problems.push(Error::new(here, found, "a rule that can decide"));
-        } else if rule.hosts.is_empty() && rule.paths.is_empty() && rule.methods.is_empty() {
+            if !problems.passes_over() {
+                let found = format!("a rule behind `rules[{before}]`, which matches everything");
+                problems.push(ConfigError::new(here, found, "a rule that can decide"));
+            }
+        } else if rule.whole
+            && rule.hosts.is_empty()
+            && rule.paths.is_empty()
+            && rule.methods.is_empty()
+        {
             catches_all = Some(index);
         }
         let list = Path::Field(&here, "providers");
         for (index, name) in rule.providers.iter().enumerate() {
-            if !jwt.providers.iter().any(|provider| &provider.name == name) {
-                problems.push(Error::new(
+            if known.binary_search(&name.as_str()).is_err() && !problems.passes_over() {
+                problems.push(ConfigError::new(
                     Path::Item(&list, index),
                     format!("`{name}`, which is no provider"),
                     "the name of a provider",
@@ -186,4 +185,23 @@ pub(crate) fn check(
             }
         }
     }
+}
+
+fn name_again(path: Path<'_>, name: &str, problems: &mut Problems) {
+    if !problems.passes_over() {
+        let found = format!("`{name}` again");
+        problems.push(ConfigError::new(path, found, "a name of its own"));
+    }
+}
+
+/// The names that stood before, each with its place, in the order of the places.
+fn again<'n>(names: impl Iterator<Item = Option<&'n str>>) -> Vec<(usize, &'n str)> {
+    let named = names.zip(0_usize..);
+    let named = named.filter_map(|(name, index)| Some((name?, index)));
+    let named = sorted(named.collect());
+    let again = named.windows(2).filter_map(|pair| match pair {
+        [(left, _), (right, index)] if left == right => Some((*index, *right)),
+        _ => None,
+    });
+    sorted(again.collect())
 }

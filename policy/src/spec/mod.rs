@@ -15,6 +15,7 @@ mod schema;
 mod sorted;
 
 pub use error::ConfigError;
+pub(crate) use error::Problems;
 pub use fingerprint::Fingerprint;
 
 pub(crate) use forwarded::{
@@ -30,7 +31,7 @@ pub(crate) use sorted::sorted;
 
 use serde_json::value::RawValue;
 
-use crate::headers::same_header;
+use crate::headers::plain_name;
 use crate::request::Position;
 use crate::spec::read::{Fields, Node, Path, Read, choice};
 
@@ -48,6 +49,8 @@ pub(crate) struct Spec {
     pub forwarded: Option<Forwarded>,
     pub jwt: Option<Jwt>,
     pub replies: Replies,
+    /// Whether all fields could be read but those of `forwarded`, `jwt` and `replies`; else what they mean together says nothing.
+    pub whole: bool,
 }
 
 /// `spec.replies`, as written.
@@ -75,7 +78,7 @@ pub(crate) struct Document<'a> {
 
 impl<'a> Document<'a> {
     /// Reads the whole document; problems go to the list.
-    pub fn read(text: &'a str, problems: &mut Vec<ConfigError>) -> Option<Self> {
+    pub fn read(text: &'a str, problems: &mut Problems) -> Option<Self> {
         let raw: &RawValue = match serde_json::from_str(text) {
             Ok(raw) => raw,
             Err(error) => {
@@ -100,7 +103,7 @@ impl<'a> Document<'a> {
         fields.foreign("metadata");
         let raw_spec = fields.raw("spec");
         if raw_spec.is_none() {
-            fields.problem("spec", "nothing", "the policy");
+            fields.absent(&["spec"], "nothing", "the policy", None);
         }
         let spec = raw_spec.and_then(|raw| {
             Spec::read(Node {
@@ -120,6 +123,7 @@ impl<'a> Document<'a> {
 
 impl Read for Spec {
     fn read(node: Node<'_, '_>) -> Option<Self> {
+        let before = node.problems.count();
         let mut fields = Fields::open(node)?;
         fields.foreign("target");
         fields.optional::<String>("revision");
@@ -142,18 +146,21 @@ impl Read for Spec {
                 choice(node, &[("Pass", false), ("Judge", true)])
             })
             .unwrap_or(false);
+        let plain = fields.problems.count() == before;
         let named = (fields.has("forwarded"), fields.has("jwt"));
         let forwarded = fields.optional("forwarded");
         let jwt = fields.optional("jwt");
         if named == (false, false) {
-            fields.problem(
-                "forwarded",
+            fields.absent(
+                &["forwarded", "jwt"],
                 "neither `forwarded` nor `jwt`",
                 "at least one of them",
+                None,
             );
         }
         let replies = fields.optional("replies").unwrap_or_default();
-        fields.finish();
+        let read = fields.problems.count();
+        let whole = plain && fields.finish() == read;
         Some(Self {
             shadow,
             position,
@@ -161,6 +168,7 @@ impl Read for Spec {
             forwarded,
             jwt,
             replies,
+            whole,
         })
     }
 }
@@ -197,11 +205,7 @@ impl Read for Replies {
 }
 
 /// Checks what the fields mean together, once each of them could be read.
-pub(crate) fn check(
-    spec: &mut Spec,
-    verify: &dyn crate::caller::Verify,
-    problems: &mut Vec<ConfigError>,
-) {
+pub(crate) fn check(spec: &mut Spec, verify: &dyn crate::caller::Verify, problems: &mut Problems) {
     let path = Path::Field(&Path::Root, "spec");
     if let Some(jwt) = &mut spec.jwt {
         let jwt_path = Path::Field(&path, "jwt");
@@ -226,8 +230,8 @@ pub(crate) fn check(
 }
 
 /// A policy that leaves all of its traffic alone is a mistake.
-fn check_outbound(spec: &Spec, path: Path<'_>, problems: &mut Vec<ConfigError>) {
-    if spec.position == Some(Position::SidecarOutbound) && !spec.judge_outbound {
+fn check_outbound(spec: &Spec, path: Path<'_>, problems: &mut Problems) {
+    if spec.whole && spec.position == Some(Position::SidecarOutbound) && !spec.judge_outbound {
         let field = Path::Field(&path, "outboundTraffic");
         let problem = ConfigError::new(field, "`Pass` in a policy for outbound traffic", "`Judge`");
         problems.push(problem.hint("a sidecar's own requests are left alone by default"));
@@ -235,60 +239,90 @@ fn check_outbound(spec: &Spec, path: Path<'_>, problems: &mut Vec<ConfigError>) 
 }
 
 /// No two parts of a policy may write one header, and none may write one that tokens come in.
-fn check_emitted(spec: &Spec, path: Path<'_>, problems: &mut Vec<ConfigError>) {
+fn check_emitted(spec: &Spec, path: Path<'_>, problems: &mut Problems) {
     let providers = spec.jwt.iter().flat_map(|jwt| &jwt.providers);
-    let sources: Vec<&str> = providers
+    let sources = providers
         .clone()
         .flat_map(|provider| &provider.locations)
         .filter_map(|location| match location {
-            Location::Header { name, .. } => Some(name.as_str()),
+            Location::Header { name, .. } => Some(plain_name(name)),
             Location::Cookie(_) | Location::Param(_) => None,
-        })
-        .collect();
-    // The policy's own headers, then those of one provider: of two providers only one is at work.
-    let mut own: Vec<HeaderName> = Vec::new();
-    let mut write = |own: &mut Vec<HeaderName>, name: Option<&HeaderName>, field: String| {
-        let Some(name) = name else { return };
-        let same = |other: &str| same_header(other.as_bytes(), name.as_str());
-        let found = if own.iter().any(|other| same(other.as_str())) {
-            "which another part of the policy writes"
-        } else if sources.iter().any(|source| same(source)) {
-            "which tokens come in"
-        } else {
-            own.push(name.clone());
-            return;
-        };
-        let problem = ConfigError::new(
-            format_args!("{path}.{field}"),
-            format!("`{name}`, {found}"),
-            "a header of its own",
-        );
-        problems.push(problem.hint("`-` and `_` in a header's name are one to many programs"));
+        });
+    let mut emitted = Emitted {
+        sources: sorted(sources.collect()),
+        path,
+        problems,
     };
+    // The policy's own headers, then those of one provider: of two providers only one is at work.
     let client = spec
         .forwarded
         .as_ref()
         .and_then(|forwarded| forwarded.client_ip_header.as_ref());
-    write(&mut own, client, "forwarded.clientIpHeader".to_owned());
-    write(
-        &mut own,
-        spec.replies.reason_header.as_ref(),
-        "replies.reasonHeader".to_owned(),
-    );
+    let own = [
+        (client, "forwarded.clientIpHeader".to_owned()),
+        (
+            spec.replies.reason_header.as_ref(),
+            "replies.reasonHeader".to_owned(),
+        ),
+    ];
+    let own = own
+        .into_iter()
+        .filter_map(|(name, field)| Some((name?, field)));
+    let own = emitted.write(&[], own.collect());
     for (index, provider) in providers.enumerate() {
-        let mut all = own.clone();
         let here = format!("jwt.providers[{index}]");
-        write(
-            &mut all,
-            provider.payload_header.as_ref(),
-            format!("{here}.payloadHeader"),
-        );
-        for (index, claim) in provider.claims_to_headers.iter().enumerate() {
-            write(
-                &mut all,
-                Some(&claim.header),
+        let payload = provider.payload_header.iter();
+        let payload = payload.map(|name| (name, format!("{here}.payloadHeader")));
+        let claims = provider.claims_to_headers.iter().enumerate();
+        let claims = claims.map(|(index, claim)| {
+            (
+                &claim.header,
                 format!("{here}.claimsToHeaders[{index}].header"),
-            );
+            )
+        });
+        emitted.write(&own, payload.chain(claims).collect());
+    }
+}
+
+/// What is written to headers, and what is wrong with that.
+struct Emitted<'p> {
+    /// Sorted.
+    sources: Vec<String>,
+    path: Path<'p>,
+    problems: &'p mut Problems,
+}
+
+impl Emitted<'_> {
+    /// Checks headers, each with the field that names it, beside others whose sorted names are given; returns all names, sorted.
+    fn write(&mut self, others: &[String], headers: Vec<(&HeaderName, String)>) -> Vec<String> {
+        let names = headers.iter().map(|(name, _)| plain_name(name.as_str()));
+        let names = sorted(names.zip(0_usize..).collect());
+        let mut before: Option<&str> = None;
+        let mut wrong = Vec::new();
+        for (name, place) in &names {
+            let written = before.replace(name) == Some(name) || others.binary_search(name).is_ok();
+            if self.sources.binary_search(name).is_ok() {
+                wrong.push((*place, "which tokens come in"));
+            } else if written {
+                wrong.push((*place, "which another part of the policy writes"));
+            }
         }
+        for (place, found) in sorted(wrong) {
+            if self.problems.passes_over() {
+                continue;
+            }
+            let Some((name, field)) = headers.get(place) else {
+                continue;
+            };
+            let problem = ConfigError::new(
+                format_args!("{}.{field}", self.path),
+                format!("`{name}`, {found}"),
+                "a header of its own",
+            );
+            self.problems
+                .push(problem.hint("`-` and `_` in a header's name are one to many programs"));
+        }
+        let names = names.into_iter().map(|(name, _)| name);
+        sorted(names.chain(others.iter().cloned()).collect())
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::jwt::{Name, named, names};
 use crate::caller::{Algorithm, Key, KeySet, Verify, read_jwks};
-use crate::spec::ConfigError;
 use crate::spec::read::{Fields, Node, Path, Read, choice, elements, text, whole};
 use crate::spec::sorted;
+use crate::spec::{ConfigError, Problems};
 use crate::spec::{HeaderName, leaves};
 
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Provider {
     /// Each with its place in the set.
     pub keys: Vec<(usize, Key)>,
     /// Why other keys of the set can't be used.
-    pub left_out: Vec<ConfigError>,
+    pub left_out: Problems,
     pub locations: Vec<Location>,
     pub clock_skew: Duration,
     pub require_expiration: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Provider {
 }
 
 /// Where a token may stand.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Location {
     /// A header's value after a prefix, which may be empty.
     Header {
@@ -79,12 +79,12 @@ impl Read for Provider {
         if listed && any {
             fields.problem("anyAudience", "`true` beside `audiences`", "one of the two");
         } else if !listed && !any {
-            let problem = fields.problem(
-                "audiences",
+            fields.absent(
+                &["audiences", "anyAudience"],
                 "nothing",
                 "the audiences that tokens are made for",
+                Some("`anyAudience: true` takes every token of the issuer (RFC 8725 section 3.9 advises against it)"),
             );
-            problem.hint = Some("`anyAudience: true` takes every token of the issuer (RFC 8725 section 3.9 advises against it)".to_owned());
         }
         let subjects = names(fields.filled("subjects"));
         let algorithms = fields.filled::<Algorithm>("algorithms");
@@ -135,26 +135,21 @@ impl Read for Provider {
 
 impl Provider {
     /// Leaves out keys whose numbers make none, and refuses a set in which `kid` and algorithm name two keys.
-    pub fn check_keys(
-        &mut self,
-        path: Path<'_>,
-        verify: &dyn Verify,
-        problems: &mut Vec<ConfigError>,
-    ) {
+    pub fn check_keys(&mut self, path: Path<'_>, verify: &dyn Verify, problems: &mut Problems) {
         let jwks = Path::Field(&path, "jwks");
         let list = Path::Field(&jwks, "keys");
         let left_out = &mut self.left_out;
         let before = self.keys.len();
         self.keys.retain(|(place, key)| {
             let usable = verify.usable(key);
-            if !usable {
+            if !usable && !left_out.passes_over() {
                 let (found, expected) = ("numbers that make no key", "a public key");
                 left_out.push(ConfigError::new(Path::Item(&list, *place), found, expected));
             }
             usable
         });
         if self.keys.is_empty() && before > 0 {
-            problems.append(left_out);
+            problems.append(std::mem::take(left_out));
         }
         let named = self.keys.iter().filter_map(|(place, key)| {
             let id = key.id.as_deref()?;
@@ -165,6 +160,7 @@ impl Provider {
         for pair in sorted(named.collect()).windows(2) {
             if let [(name, _), (other, place)] = pair
                 && name == other
+                && !problems.passes_over()
             {
                 let item = Path::Item(&list, *place);
                 problems.push(ConfigError::new(
@@ -229,8 +225,8 @@ impl Read for FromHeader {
             fields.problem("prefix", "another text", expected);
         }
         if name.as_deref() == Some("cookie") {
-            fields.problem("name", "`cookie`", "another header").hint =
-                Some("`fromCookies` takes tokens out of cookies".to_owned());
+            let hint = Some("`fromCookies` takes tokens out of cookies");
+            fields.problem_with("name", "`cookie`", "another header", hint);
         }
         fields.finish();
         Some(Self(Location::Header {

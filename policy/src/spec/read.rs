@@ -8,11 +8,8 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::spec::error::{ConfigError, Words};
+use crate::spec::error::{ConfigError, Problems, Words};
 use crate::spec::sorted;
-
-/// How many problems are told one by one; a policy with more has one cause.
-pub(crate) const MOST_PROBLEMS: usize = 50;
 
 /// Where in the document a value stands.
 #[derive(Clone, Copy)]
@@ -37,7 +34,7 @@ impl fmt::Display for Path<'_> {
 pub(crate) struct Node<'a, 'p> {
     pub raw: &'a RawValue,
     pub path: Path<'p>,
-    pub problems: &'p mut Vec<ConfigError>,
+    pub problems: &'p mut Problems,
     /// Whether messages name only the kind of what stands here: it could be a secret in the wrong place.
     pub quiet: bool,
 }
@@ -69,6 +66,9 @@ impl<'a> Node<'a, '_> {
 
     #[inline(never)]
     fn report(self, expected: Words, hint: Option<Words>) {
+        if self.problems.passes_over() {
+            return;
+        }
         let mut problem = ConfigError::new(self.path, self.describe(), expected);
         problem.hint = hint.map(Words::into_owned);
         self.problems.push(problem);
@@ -193,10 +193,12 @@ impl<T: Read> Read for Filled<T> {
 /// An object being read, field by field.
 pub(crate) struct Fields<'a, 'p> {
     pub path: Path<'p>,
-    pub problems: &'p mut Vec<ConfigError>,
+    pub problems: &'p mut Problems,
     quiet: bool,
     left: Vec<(String, &'a RawValue)>,
     known: Vec<&'static str>,
+    /// Fields that are missing, each with the place of its problem.
+    absent: Vec<(&'static str, usize)>,
 }
 
 impl<'a, 'p> Fields<'a, 'p> {
@@ -212,7 +214,11 @@ impl<'a, 'p> Fields<'a, 'p> {
             if let [(name, _), (other, _)] = pair
                 && name == other
             {
-                let path = Path::Field(&node.path, name);
+                if node.problems.passes_over() {
+                    continue;
+                }
+                let name = shown(name);
+                let path = Path::Field(&node.path, &name);
                 node.problems
                     .push(ConfigError::new(path, "the field twice", "it once"));
             }
@@ -223,6 +229,7 @@ impl<'a, 'p> Fields<'a, 'p> {
             quiet: node.quiet,
             left,
             known: Vec::new(),
+            absent: Vec::new(),
         })
     }
 
@@ -275,9 +282,25 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     #[inline(never)]
-    fn must_have(&mut self, name: &str) {
+    fn must_have(&mut self, name: &'static str) {
         if !self.has(name) {
-            self.problem(name, "nothing", "the field, which has no default");
+            self.absent(&[name], "nothing", "the field, which has no default", None);
+        }
+    }
+
+    /// Reports that none of some fields is there. It is taken back where an unknown field turns out to be a slip of one of them: that is one mistake.
+    #[inline(never)]
+    pub fn absent(
+        &mut self,
+        names: &[&'static str],
+        found: &'static str,
+        expected: &'static str,
+        hint: Option<&str>,
+    ) {
+        let place = self.problems.count();
+        self.absent.extend(names.iter().map(|name| (*name, place)));
+        if let Some(first) = names.first() {
+            self.problem_with(first, found, expected, hint);
         }
     }
 
@@ -304,43 +327,57 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// Reports a problem of a field.
-    pub fn problem(
+    pub fn problem(&mut self, field: &str, found: impl Into<Words>, expected: impl Into<Words>) {
+        self.note(field, found.into(), expected.into(), None);
+    }
+
+    /// As [`Fields::problem`], with a hint.
+    pub fn problem_with(
         &mut self,
         field: &str,
         found: impl Into<Words>,
         expected: impl Into<Words>,
-    ) -> &mut ConfigError {
-        self.note(field, found.into(), expected.into())
+        hint: Option<&str>,
+    ) {
+        self.note(field, found.into(), expected.into(), hint);
     }
 
     #[inline(never)]
-    fn note(&mut self, field: &str, found: Words, expected: Words) -> &mut ConfigError {
+    fn note(&mut self, field: &str, found: Words, expected: Words, hint: Option<&str>) {
         let path = Path::Field(&self.path, field);
-        self.problems.push(ConfigError::new(path, found, expected));
-        let last = self.problems.len() - 1;
-        #[expect(clippy::indexing_slicing, reason = "pushed on the line above")]
-        &mut self.problems[last]
+        let mut problem = ConfigError::new(path, found, expected);
+        problem.hint = hint.map(str::to_owned);
+        self.problems.push(problem);
     }
 
-    /// Reports what was not asked for.
+    /// Reports what was not asked for, and returns how many problems there are now.
     #[inline(never)]
-    pub fn finish(self) {
+    pub fn finish(self) -> usize {
+        let mut slips = Vec::new();
         for (name, _) in &self.left {
-            if self.known.iter().any(|known| known == name) {
+            if self.known.iter().any(|known| known == name) || self.problems.passes_over() {
                 continue;
             }
+            let field = shown(name);
             let mut problem = ConfigError::new(
-                Path::Field(&self.path, name),
+                Path::Field(&self.path, &field),
                 "an unknown field",
                 format!("one of {}", list(&self.known)),
             );
-            if self.problems.len() < MOST_PROBLEMS
-                && let Some(near) = nearest(name, &self.known)
-            {
+            if let Some(near) = nearest(name, &self.known) {
                 problem = problem.hint(format!("did you mean `{near}`?"));
+                let slip = self.absent.iter().find(|(absent, _)| *absent == near);
+                slips.extend(slip.map(|(_, place)| *place));
             }
             self.problems.push(problem);
         }
+        // From the last, so that the places before it still hold.
+        let mut slips = sorted(slips);
+        slips.dedup();
+        for place in slips.into_iter().rev() {
+            self.problems.remove(place);
+        }
+        self.problems.count()
     }
 }
 
@@ -368,6 +405,9 @@ fn chosen(node: Node<'_, '_>, known: &[&str]) -> Option<usize> {
     if found.is_some() {
         return found;
     }
+    if node.problems.passes_over() {
+        return None;
+    }
     let expected = format!("one of {}", list(known));
     match text.as_deref().and_then(|text| nearest(text, known)) {
         Some(near) => node.refuse_with(expected, format!("did you mean `{near}`?")),
@@ -377,31 +417,40 @@ fn chosen(node: Node<'_, '_>, known: &[&str]) -> Option<usize> {
 
 /// A short description of a value for a message: its kind, and its text when that is short.
 pub(crate) fn describe(raw: &RawValue) -> String {
-    const LONGEST: usize = 60;
-    let short = |text: &str| {
-        let mut cut: String = text.chars().take(LONGEST).collect();
-        if cut.len() < text.len() {
-            cut.push('…');
-        }
-        cut
-    };
     match raw.get().as_bytes().first() {
         Some(b'{') => "an object".to_owned(),
         Some(b'[') => "a list".to_owned(),
         Some(b'n') => "nothing (null)".to_owned(),
         Some(b'"') => match text(raw) {
             Some(text) if text.is_empty() => "an empty text".to_owned(),
-            Some(text) => format!("`{}`", short(&text.replace(char::is_control, "\u{fffd}"))),
+            Some(text) => format!("`{}`", shown(&text)),
             None => "a text".to_owned(),
         },
-        _ => format!("`{}`", short(raw.get())),
+        _ => format!("`{}`", shown(raw.get())),
     }
+}
+
+/// The start of a text for a message; nothing of one that could be a token (`eyJ` is `{"` in base64) or a key in PEM.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if text.contains("eyJ") || text.contains("-----BEGIN") {
+        return "… (a token or a key)".to_owned();
+    }
+    let mut cut: String = text.chars().take(LONGEST).collect();
+    if cut.len() < text.len() {
+        cut.push('…');
+    }
+    cut
 }
 
 /// The known name that `name` is a slip of, if it is one: the same but for case, or at most two letters away.
 fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    #[cfg(test)]
+    tests::COMPARED.set(tests::COMPARED.get() + 1);
     known
         .iter()
+        // So many letters at least are missing or too many.
+        .filter(|candidate| candidate.len().abs_diff(name.len()) <= 2)
         .map(|candidate| {
             (
                 distance(&name.to_ascii_lowercase(), &candidate.to_ascii_lowercase()),
@@ -481,4 +530,14 @@ pub(crate) fn text(raw: &RawValue) -> Option<String> {
 #[inline(never)]
 pub(crate) fn number(raw: &RawValue) -> Option<f64> {
     serde_json::from_str(raw.get()).ok()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How often a name was compared with those that are known.
+        pub static COMPARED: Cell<usize> = const { Cell::new(0) };
+    }
 }

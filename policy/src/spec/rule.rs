@@ -18,6 +18,8 @@ pub(crate) struct Rule {
     pub providers: Vec<String>,
     pub claims: Vec<ClaimTest>,
     pub shadow: bool,
+    /// Whether hosts, paths and methods could be read; else nobody knows what the rule matches.
+    pub whole: bool,
 }
 
 /// A condition on a verified claim.
@@ -46,9 +48,11 @@ impl Read for Rule {
                 "another name: this one means that no rule matched",
             );
         }
+        let before = fields.problems.count();
         let hosts = fields.filled("hosts");
         let paths = fields.filled("paths");
         let methods = fields.filled("methods");
+        let lists = fields.problems.count() == before;
         let access = fields.required("access");
         let providers = names(fields.filled("providers"));
         let claims: Vec<ClaimTest> = fields.optional("claims").unwrap_or_default();
@@ -67,7 +71,9 @@ impl Read for Rule {
                 }
             }
         }
-        fields.finish();
+        // An unknown field may be a slip of one of the lists.
+        let read = fields.problems.count();
+        let whole = lists && fields.finish() == read;
         Some(Self {
             name,
             hosts,
@@ -77,6 +83,7 @@ impl Read for Rule {
             providers,
             claims,
             shadow,
+            whole,
         })
     }
 }
@@ -92,14 +99,14 @@ impl Read for HostPattern {
     }
 }
 
+/// What a path is made of.
+pub(super) const PATHS: &str = "a path starts with `/`, has no query, parameters, dot segments, double slashes or escapes of escapes, and escapes what is no printable ASCII";
+
 impl Read for PathPattern {
     fn read(node: Node<'_, '_>) -> Option<Self> {
         match node.text().as_deref().and_then(Self::parse) {
             Some(pattern) => Some(pattern),
-            None => node.refuse_with(
-                "`/exact`, `/tree/*` or `*`",
-                "a path starts with `/`, has no query, parameters, dot segments, double slashes or escapes of escapes, and escapes what is no printable ASCII",
-            ),
+            None => node.refuse_with("`/exact`, `/tree/*` or `*`", PATHS),
         }
     }
 }
@@ -128,12 +135,16 @@ impl Read for ClaimTest {
             );
         }
         if tests.0 == tests.1 {
-            let found = if tests.0 {
-                "`equals` and `contains`"
+            if tests.0 {
+                fields.problem("equals", "`equals` and `contains`", "one of them");
             } else {
-                "neither `equals` nor `contains`"
-            };
-            fields.problem("equals", found, "one of them");
+                fields.absent(
+                    &["equals", "contains"],
+                    "neither `equals` nor `contains`",
+                    "one of them",
+                    None,
+                );
+            }
         }
         fields.finish();
         match (equals, contains) {

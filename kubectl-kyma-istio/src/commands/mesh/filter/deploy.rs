@@ -29,7 +29,7 @@ pub fn run(
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
     let name = input::name(&arguments.file);
-    let given = input::one_policy(&name, &input::text(&arguments.file, stdin)?)?.document;
+    let given = input::meant_policy(&name, &input::text(&arguments.file, stdin)?)?.document;
     let canary = arguments.canary.then(|| as_canary(&given)).flatten();
     let policy = canary.unwrap_or_else(|| given.clone());
     let target = Target::read(&policy).map_err(|problems| Error::Problems {
