@@ -21,7 +21,7 @@ pub(crate) fn unreachable(rules: Vec<Rule>, ambiguous: AmbiguousPath) -> Vec<(us
             access: Access::Deny,
             providers: 0,
             places: 0,
-            claims: Vec::new(),
+            claims: 0..0,
             shadow: false,
         };
         CompiledRule::new(rule, terms)
@@ -99,7 +99,7 @@ mod tests {
         fn it_agrees_with_a_search_through_requests(lists in proptest::collection::vec((some(&HOSTS), some(&PATHS), some(&METHODS)), 1..5)) {
             let all = || lists.iter().map(|(hosts, paths, methods)| rule(hosts, paths, methods)).collect::<Vec<_>>();
             let mut decides = vec![false; lists.len()];
-            let terms = || Terms { access: Access::Open, providers: 0, places: 0, claims: Vec::new(), shadow: false };
+            let terms = || Terms { access: Access::Open, providers: 0, places: 0, claims: 0..0, shadow: false };
             let compiled: Vec<_> = all().into_iter().map(|rule| CompiledRule::new(rule, terms())).collect();
             for host in ["x.example", "n.example", "n.x.example", "z", "n"] {
                 for path in ["/", "/n", "/a", "/a/n", "/a/b", "/a/b/n", "/b", "/b/n", "*"] {
