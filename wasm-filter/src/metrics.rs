@@ -140,8 +140,7 @@ impl Metrics {
 const GAUGE: &str = "policy_fingerprint";
 
 /// What the names of a plugin's metrics begin with. A byte of the plugin's name other than a letter, a digit, `-` and `_` is `~` and two hexadecimal digits (a dot would cut
-/// the metric's name at another place), so no two plugins share a metric. `mesh` computes the same for the plugin's
-/// `filter status`.
+/// the metric's name at another place), so no two plugins share a metric. `mesh` computes the same for `filter status`.
 #[cold]
 fn prefix(plugin: &[u8]) -> String {
     let mut prefix = String::from("kyma_istio.header_policy.");
