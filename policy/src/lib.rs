@@ -48,8 +48,6 @@ mod matching;
 mod policy;
 mod reason;
 mod request;
-#[cfg(feature = "findings")]
-mod review;
 mod spec;
 
 pub use caller::{Algorithm, Key, KeyMaterial, Verdict, VerifiedTokens, Verify};
@@ -59,8 +57,8 @@ pub use headers::{Edit, HeaderList};
 pub use policy::Policy;
 pub use reason::Reason;
 pub use request::{Headers, Needs, Peer, Position, Request};
-#[cfg(feature = "findings")]
-pub use review::{Review, review};
 #[cfg(feature = "schema")]
 pub use spec::schema;
 pub use spec::{API_VERSION, ConfigError, Fingerprint, KIND};
+#[cfg(feature = "findings")]
+pub use spec::{Review, review};

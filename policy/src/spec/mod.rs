@@ -9,6 +9,8 @@ mod jwt;
 mod leaves;
 mod provider;
 pub(crate) mod read;
+#[cfg(feature = "findings")]
+mod review;
 mod rule;
 #[cfg(feature = "schema")]
 mod schema;
@@ -24,6 +26,8 @@ pub(crate) use forwarded::{
 pub(crate) use jwt::{Access, AmbiguousPath, Jwt, Preflight};
 pub(crate) use leaves::HeaderName;
 pub(crate) use provider::{Claim, Encoding, Location, Provider, TokenAfter};
+#[cfg(feature = "findings")]
+pub use review::{Review, review};
 pub(crate) use rule::{ClaimTest, Rule, Scalar};
 #[cfg(feature = "schema")]
 pub use schema::schema;
