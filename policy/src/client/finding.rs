@@ -136,10 +136,10 @@ impl Anomaly {
 // A ninth anomaly needs a wider set, and lists of actions are in the order of the variants.
 const _: () = {
     assert!(Anomaly::ALL.len() <= 8);
-    let mut place = 0;
-    while place < Anomaly::ALL.len() {
-        assert!(Anomaly::ALL[place] as usize == place);
-        place += 1;
+    let (mut place, mut left) = (0, Anomaly::ALL.as_slice());
+    while let [first, rest @ ..] = left {
+        assert!(*first as usize == place);
+        (place, left) = (place + 1, rest);
     }
 };
 

@@ -51,18 +51,18 @@ impl CompiledRule {
 
     /// A host for each of its host patterns, or for "any", which nothing narrower matches; the same of paths and methods.
     #[cfg(feature = "findings")]
-    pub fn samples(&self) -> (Vec<Vec<u8>>, Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    pub fn samples(&self) -> [Vec<Vec<u8>>; 3] {
         fn each<P>(patterns: &[P], sample: impl Fn(&P) -> Vec<u8>) -> Vec<Vec<u8>> {
             if patterns.is_empty() {
                 return vec![super::NOBODYS.to_vec()];
             }
             patterns.iter().map(sample).collect()
         }
-        (
+        [
             each(&self.hosts, HostPattern::sample),
             each(&self.paths, PathPattern::sample),
             each(&self.methods, MethodPattern::sample),
-        )
+        ]
     }
 
     /// Keys of which a request has at least one when a path of this rule matches it, each with the number of bytes it is made of; `None` when any path may.

@@ -34,7 +34,7 @@ pub(crate) fn unreachable(rules: Vec<Rule>, ambiguous: AmbiguousPath) -> Vec<(us
 
 /// The earlier rules that decide each combination of a rule; `None` when none of them decides one.
 fn deciding(rules: &Rules, place: usize, rule: &CompiledRule) -> Option<Vec<usize>> {
-    let (hosts, paths, methods) = rule.samples();
+    let [hosts, paths, methods] = rule.samples();
     let combinations = hosts.len().saturating_mul(paths.len());
     if place == 0 || combinations.saturating_mul(methods.len()) > MOST_COMBINATIONS {
         return None;
