@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::json::Json;
 use super::token::Claims;
 use crate::headers::Edit;
+use crate::spec::read::elements;
 use crate::spec::{Encoding, Provider};
 
 /// A longer value is left out: the next hop would refuse the whole request for it.
@@ -57,11 +58,13 @@ fn plain(claim: &Json, raw: &RawValue) -> Option<String> {
         Json::Text(text) => is_header_value(text).then(|| text.clone()),
         Json::Bool(_) | Json::Number(_) => Some(raw.get().to_owned()),
         Json::List(items) => {
-            let raws: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
-            let items = items.iter().zip(raws).map(|(item, raw)| match item {
-                Json::List(_) | Json::Object(_) => None,
-                scalar => plain(scalar, raw).filter(|text| !text.contains(',')),
-            });
+            let items = items
+                .iter()
+                .zip(elements(raw)?)
+                .map(|(item, raw)| match item {
+                    Json::List(_) | Json::Object(_) => None,
+                    scalar => plain(scalar, raw).filter(|text| !text.contains(',')),
+                });
             let joined = items.collect::<Option<Vec<_>>>()?.join(",");
             is_header_value(&joined).then_some(joined)
         }

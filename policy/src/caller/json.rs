@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 use serde_json::value::RawValue;
 
+use crate::spec::read::members;
 use crate::spec::sorted;
 
 /// A JSON value.
@@ -119,40 +118,9 @@ impl<'de> Deserialize<'de> for Json {
 pub(crate) fn raw_at<'t>(text: &'t str, path: &[String]) -> Option<&'t RawValue> {
     let whole = serde_json::from_str(text).ok()?;
     path.iter().try_fold(whole, |value: &'t RawValue, name| {
-        let mut object = serde_json::Deserializer::from_str(value.get());
-        MemberNamed(name).deserialize(&mut object).ok()?
+        let mut members = members(value)?.into_iter();
+        members.find_map(|(member, value)| (member == *name).then_some(value))
     })
-}
-
-/// Finds one member of an object and passes by the others.
-struct MemberNamed<'n>(&'n str);
-
-impl<'de> DeserializeSeed<'de> for MemberNamed<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for MemberNamed<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(name) = map.next_key::<String>()? {
-            if name == self.0 {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
 }
 
 /// Whether a name stands twice. Each pair is compared where there are at most 16 names; beyond that they are sorted, since a token may have thousands.

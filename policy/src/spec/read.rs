@@ -5,7 +5,9 @@
 //! is copied that is not kept.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::spec::error::{ConfigError, Problems, Words};
@@ -479,57 +481,105 @@ fn distance(left: &str, right: &str) -> usize {
     row.last().copied().unwrap_or(usize::MAX)
 }
 
-/// The fields of an object in their order, doubles included.
-struct Raw<'a>(Vec<(String, &'a RawValue)>);
+/// A JSON value, one level deep. Every type is taken, so that serde's texts about types that don't fit, and the formatting of doubles with them, are not in the module.
+enum Shallow<'a> {
+    Text(String),
+    Number(f64),
+    List(Vec<&'a RawValue>),
+    /// The fields in their order, doubles included.
+    Object(Vec<(String, &'a RawValue)>),
+    Other,
+}
 
-impl<'de: 'a, 'a> serde::Deserialize<'de> for Raw<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<'a>(std::marker::PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> serde::de::Visitor<'de> for Visitor<'a> {
-            type Value = Raw<'a>;
+impl<'de: 'a, 'a> Deserialize<'de> for Shallow<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Any<'a> {
+            type Value = Shallow<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+                f.write_str("JSON")
             }
 
-            fn visit_map<M: serde::de::MapAccess<'de>>(
-                self,
-                mut map: M,
-            ) -> Result<Self::Value, M::Error> {
+            fn visit_unit<E>(self) -> Result<Shallow<'a>, E> {
+                Ok(Shallow::Other)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Shallow<'a>, E> {
+                Ok(Shallow::Other)
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Shallow<'a>, E> {
+                Ok(Shallow::Number(value as f64))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Shallow<'a>, E> {
+                Ok(Shallow::Number(value as f64))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Shallow<'a>, E> {
+                Ok(Shallow::Number(value))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Shallow<'a>, E> {
+                Ok(Shallow::Text(value.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shallow<'a>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Shallow::List(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shallow<'a>, A::Error> {
                 let mut fields = Vec::new();
                 while let Some(field) = map.next_entry()? {
                     fields.push(field);
                 }
-                Ok(Raw(fields))
+                Ok(Shallow::Object(fields))
             }
         }
-        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+        deserializer.deserialize_any(Any(PhantomData))
     }
 }
 
-/// The fields of an object.
 #[inline(never)]
+fn shallow(raw: &RawValue) -> Option<Shallow<'_>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// The fields of an object.
 pub(crate) fn members(raw: &RawValue) -> Option<Vec<(String, &RawValue)>> {
-    let Raw(fields) = serde_json::from_str(raw.get()).ok()?;
-    Some(fields)
+    match shallow(raw)? {
+        Shallow::Object(fields) => Some(fields),
+        _ => None,
+    }
 }
 
 /// The items of a list.
-#[inline(never)]
 pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(raw.get()).ok()
+    match shallow(raw)? {
+        Shallow::List(items) => Some(items),
+        _ => None,
+    }
 }
 
 /// A JSON text.
-#[inline(never)]
 pub(crate) fn text(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get()).ok()
+    match shallow(raw)? {
+        Shallow::Text(text) => Some(text),
+        _ => None,
+    }
 }
 
 /// A JSON number, as a double.
-#[inline(never)]
 pub(crate) fn number(raw: &RawValue) -> Option<f64> {
-    serde_json::from_str(raw.get()).ok()
+    match shallow(raw)? {
+        Shallow::Number(number) => Some(number),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
