@@ -43,7 +43,7 @@ ok "version in an empty root"
 
 # shop.yaml asks for a token: without one a request is denied, which is exit code 1.
 status=0
-inside filter simulate --policy /shop.yaml --xff 203.0.113.9 --peer 192.0.2.5 --path /cart -o json >"$work/simulated" || status=$?
+inside filter simulate --policy /shop.yaml --xff 203.0.113.9 --peer 198.51.100.7 --path /cart -o json >"$work/simulated" || status=$?
 if [[ $status != 1 ]] || ! grep -q '"engine": "wasm"' "$work/simulated" || ! grep -q '"reason": "MissingToken"' "$work/simulated"; then
     die "filter simulate: exit code $status: $(cat "$work/simulated")"
 fi

@@ -21,6 +21,10 @@ pub(crate) fn edits(provider: &Provider, claims: &Claims<'_>) -> Vec<Edit> {
         let path = &emitted.claim.0;
         let value = claims.at(path).and_then(|claim| match claim {
             Json::Text(text) => write_text(text, emitted.encoding),
+            Json::List(items) if emitted.encoding == Encoding::Text && are_texts(items) => {
+                joined(items.iter().map(|item| item.text().map(str::to_owned)))
+                    .map(String::into_bytes)
+            }
             Json::Bool(_) | Json::Null | Json::Number(_) | Json::List(_) | Json::Object(_) => {
                 write_other(claim, claims.raw_at(path)?, emitted.encoding)
             }
@@ -52,24 +56,32 @@ fn write_other(claim: &Json, raw: &RawValue, encoding: Encoding) -> Option<Vec<u
     }
 }
 
-/// A scalar as text, or a list of scalars with commas; a comma inside an item would make two of it.
+/// A scalar as text, or a list of scalars with commas.
 fn plain(claim: &Json, raw: &RawValue) -> Option<String> {
     match claim {
-        Json::Text(text) => is_header_value(text).then(|| text.clone()),
+        Json::Text(text) => Some(text.clone()),
         Json::Bool(_) | Json::Number(_) => Some(raw.get().to_owned()),
         Json::List(items) => {
-            let items = items
-                .iter()
-                .zip(elements(raw)?)
-                .map(|(item, raw)| match item {
-                    Json::List(_) | Json::Object(_) => None,
-                    scalar => plain(scalar, raw).filter(|text| !text.contains(',')),
-                });
-            let joined = items.collect::<Option<Vec<_>>>()?.join(",");
-            is_header_value(&joined).then_some(joined)
+            let items = items.iter().zip(elements(raw)?);
+            joined(items.map(|(item, raw)| match item {
+                Json::List(_) | Json::Object(_) => None,
+                scalar => plain(scalar, raw),
+            }))
         }
         Json::Null | Json::Object(_) => None,
     }
+}
+
+/// Most lists are lists of texts, which need no second look into the token.
+fn are_texts(items: &[Json]) -> bool {
+    items.iter().all(|item| item.text().is_some())
+}
+
+/// Items with commas between them; a comma inside an item would make two of it.
+fn joined(items: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let items = items.map(|item| item.filter(|item| is_header_value(item) && !item.contains(',')));
+    let joined = items.collect::<Option<Vec<_>>>()?.join(",");
+    (!joined.is_empty()).then_some(joined)
 }
 
 /// Printable ASCII without spaces at the ends (RFC 9110 section 5.5 without its obsolete part).
