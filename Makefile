@@ -20,6 +20,7 @@ bench := cargo run --profile plugin -p lab --bin bench --
 # Always the same packages: with others, cargo may choose other features of what they share and build it once more. That includes
 # the plugin, which comes with its tests.
 export all_tests := --workspace --exclude e2e-kind
+demo_plugin := -p kubectl-kyma-istio --no-default-features --features simulate
 # Crates that no workspace command reaches, because each is a workspace of its own.
 islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml playground/glue/Cargo.toml fuzz/Cargo.toml)
 deny := cargo deny --all-features check bans licenses sources
@@ -30,9 +31,15 @@ help: ## What you are reading
 	@echo "make TARGET, with one of:"
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  /'
 
+# On a new machine the two builds run at once: the link of the module keeps one core busy, and what the plugin is made of needs no module.
 .PHONY: demo
-demo: wasm ## Build the filter and the part of the plugin that judges requests, and show requests accepted and refused
-	cargo build -p kubectl-kyma-istio --no-default-features --features simulate
+demo: preflight ## Build the filter and the part of the plugin that judges requests, and show requests accepted and refused
+	@if [[ ! -e "$(KYMA_ISTIO_WASM)" ]]; then \
+		scripts/wasm.sh & module=$$!; trap 'kill $$module 2>/dev/null || true' EXIT; \
+		KYMA_ISTIO_WASM_COMES=1 cargo build $(demo_plugin); wait $$module; trap - EXIT; \
+	fi
+	@scripts/wasm.sh
+	cargo build $(demo_plugin)
 	KYMA_ISTIO="$(plugin)" scripts/demo.sh
 
 .PHONY: test

@@ -1,4 +1,5 @@
-//! Embeds the filter, when it is built: `KYMA_ISTIO_WASM`, or `out/header-policy.wasm` of the workspace.
+//! Embeds the filter, when it is built: `KYMA_ISTIO_WASM`, or `out/header-policy.wasm` of the workspace. With `KYMA_ISTIO_WASM_COMES` it is being built meanwhile,
+//! and the plugin will be built once more (`make demo`).
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -10,15 +11,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .join("..");
     let built = workspace.join("out/header-policy.wasm");
     println!("cargo::rerun-if-env-changed=KYMA_ISTIO_WASM");
+    println!("cargo::rerun-if-env-changed=KYMA_ISTIO_WASM_COMES");
     println!("cargo::rerun-if-changed={}", built.display());
     let module = match env::var_os("KYMA_ISTIO_WASM").map(PathBuf::from) {
         Some(named) => {
             println!("cargo::rerun-if-changed={}", named.display());
             fs::read(&named).unwrap_or_else(|error| {
-                println!(
-                    "cargo::warning=no filter is embedded: KYMA_ISTIO_WASM={}: {error}",
-                    named.display()
-                );
+                if env::var_os("KYMA_ISTIO_WASM_COMES").is_none() {
+                    println!(
+                        "cargo::warning=no filter is embedded: KYMA_ISTIO_WASM={}: {error}",
+                        named.display()
+                    );
+                }
                 Vec::new()
             })
         }
