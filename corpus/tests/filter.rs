@@ -73,6 +73,26 @@ fn the_newest_policy_alone_asserts_the_gauge() {
     assert_eq!(gauge(&simulator, "filter"), gauge_of(&new));
 }
 
+/// A roll-back while requests of both policies are open: Envoy takes the old root context up again and does not configure it.
+#[test]
+fn a_policy_that_is_taken_up_again_asserts_the_gauge() {
+    let mut simulator = start("filter");
+    let (old, new) = (hops(1), hops(2));
+    assert!(simulator.configure(&old).accepted);
+    let first = simulator.open(get());
+    assert!(simulator.configure(&new).accepted);
+    let second = simulator.open(get());
+    assert!(simulator.take_up_replaced());
+    simulator.request(get());
+    for seconds in [5, 10] {
+        assert_eq!(gauge(&simulator, "filter"), gauge_of(&old));
+        simulator.tick(Duration::from_secs(seconds));
+    }
+    simulator.finish(second.stream).unwrap();
+    simulator.finish(first.stream).unwrap();
+    assert_eq!(gauge(&simulator, "filter"), gauge_of(&old));
+}
+
 const NOW: Duration = Duration::from_secs(1_000_000_000);
 
 /// Old and new policy share one memory, which never shrinks: what the replaced one drops, the new one fills.
@@ -263,7 +283,7 @@ fn no_trailer_carries_what_the_policy_may_emit_or_judges() {
     let spec = json!({"position": "Gateway", "forwarded": kept});
     let more: Vec<_> = [&trailers[..], &[("x-shop-ip", "::1")]].concat();
     assert_eq!(after(spec, get(), &more), pairs(&[INNOCENT]));
-    // What a rule looks at can't be replaced: see "Which rule?".
+    // What a rule looks at can't be replaced: see "Which rule?". Nor is there a second token for a server that merges trailers.
     let spec = json!({"position": "Gateway", "jwt": {"otherwise": "Open",
         "providers": [{"name": "l", "issuer": "i", "audiences": ["a"], "jwks": jwks(),
             "claimsToHeaders": [{"claim": "sub", "header": "x-user"}]}],
@@ -272,6 +292,7 @@ fn no_trailer_carries_what_the_policy_may_emit_or_judges() {
         ("x-user", "root"),
         ("X-HTTP-Method_Override", "DELETE"),
         ("x-original-url", "/a"),
+        ("Authorization", "Bearer other"),
         INNOCENT,
     ];
     assert_eq!(after(spec, get(), &replacing), pairs(&[INNOCENT]));

@@ -132,12 +132,16 @@ impl Policy {
         self.position.or(position) == Some(Position::SidecarOutbound) && !self.judge_outbound
     }
 
-    /// Whether a trailer of this name is removed from a judged request: what the policy may emit, what would replace what rules look at, the chain and its companions, in any
+    /// Whether a trailer of this name is removed from a judged request: what the policy may emit, what would replace what rules look at, headers that tokens come in, the chain and its companions, in any
     /// spelling. Servers may merge trailers into headers (RFC 9110 section 6.5.1), and a trusted proxy writes none of these, so the peer and `companions` don't matter.
     #[cold]
     pub fn strips_trailer(&self, name: &[u8]) -> bool {
         !self.shadow
             && (self.strip.removes(name)
+                || self
+                    .tokens
+                    .as_ref()
+                    .is_some_and(|tokens| tokens.may_stand_in(name))
                 || self
                     .forwarded
                     .as_ref()

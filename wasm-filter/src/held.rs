@@ -1,7 +1,7 @@
 //! Which policies this VM holds, by plugin.
 //!
 //! Envoy keeps a replaced root context, and its timer, until its last stream ends, and one plugin may have several root contexts at once (a sidecar's inbound and outbound
-//! side). The gauge is asserted for the newest policy only. This is the filter's one static: it holds names and fingerprints, and the plugin's name is part of the key, since
+//! side). Only the newest policy writes its fingerprint to the gauge. This is the filter's one static: it holds names and fingerprints, and the plugin's name is part of the key, since
 //! two plugins of one digest share a VM.
 
 use std::cell::Cell;
@@ -28,6 +28,15 @@ impl Held {
         let held = Rc::new(Self { prefix, gauge });
         with(|all| all.push(Rc::clone(&held)));
         held
+    }
+
+    /// Makes the policy its plugin's newest again: Envoy takes up a root context that an open request kept alive, and does not configure it once more.
+    #[cold]
+    pub fn renew(self: &Rc<Self>) {
+        with(|all| {
+            all.retain(|held| !Rc::ptr_eq(held, self));
+            all.push(Rc::clone(self));
+        });
     }
 
     /// Whether another policy of the plugin is newer. The same policy in another root context is not another one.
@@ -90,6 +99,15 @@ mod tests {
         assert!(!inbound.is_superseded());
         assert_eq!(outbound.remove(), Some(1));
         assert_eq!(inbound.remove(), Some(0));
+    }
+
+    #[test]
+    fn a_policy_that_gets_new_requests_is_the_newest_again() {
+        let (old, new) = (add("a", 1), add("a", 2));
+        old.renew();
+        assert_eq!([&old, &new].map(|held| held.is_superseded()), [false, true]);
+        assert_eq!(new.remove(), None);
+        assert_eq!(old.remove(), Some(0));
     }
 
     #[test]

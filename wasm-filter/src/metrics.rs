@@ -95,6 +95,11 @@ impl Metrics {
         }
     }
 
+    /// Makes this the plugin's newest policy again.
+    pub fn renew(&self) {
+        self.held.renew();
+    }
+
     /// Writes which policy runs, unless there is a newer one. Repeated on every tick: an old policy of another worker may have written later.
     #[cold]
     pub fn assert_running(&self) {

@@ -1,8 +1,7 @@
 //! The plugin's configuration and what lives as long as it does.
 //!
 //! Envoy makes a new root context for each configuration, in a VM that lives on. So everything hangs on the root context and nothing on the VM, but for the list of
-//! who is newest (`held`). A policy that does not compile is
-//! refused: a running proxy keeps its last good one, a starting one answers 500 (measured, Envoy 1.40).
+//! who is newest (`held`). A policy that does not compile is refused: a running proxy keeps its last good one, a starting one answers 500 (measured, Envoy 1.40).
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -19,7 +18,7 @@ use crate::verify::Signatures;
 
 /// How often counters are handed over and the gauge is asserted.
 const TICK: Duration = Duration::from_secs(5);
-/// Verified tokens kept for each policy and worker; at most 4 KiB each.
+/// Verified tokens kept for each policy and worker; all together take at most 1.5 MiB.
 const TOKENS: usize = 512;
 
 /// The root context: at first without a policy, later with the one that it was configured with.
@@ -94,6 +93,13 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _context: u32) -> Option<Box<dyn HttpContext>> {
+        if let Some(running) = self
+            .running
+            .as_ref()
+            .filter(|running| !running.caches.get())
+        {
+            running.serve_again();
+        }
         Some(Box::new(Http::new(self.running.clone())))
     }
 
@@ -154,7 +160,15 @@ impl Running {
         }
     }
 
-    /// Hands over what was counted, and gives up the gauge.
+    /// A superseded policy that gets a new request is the one that Envoy uses, after a roll-back for example.
+    #[cold]
+    fn serve_again(&self) {
+        self.metrics.renew();
+        self.size_cache();
+        self.metrics.assert_running();
+    }
+
+    /// Hands over what was counted, and removes the policy from the gauge.
     #[cold]
     fn end(&self) {
         self.metrics.flush();

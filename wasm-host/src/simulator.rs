@@ -94,6 +94,21 @@ impl Simulator {
         }
     }
 
+    /// Takes up a replaced configuration that open requests kept alive, as Envoy does when the same bytes come again: nothing is configured.
+    /// False where none is left.
+    pub fn take_up_replaced(&mut self) -> bool {
+        let retired = |(id, root): (&u32, &Root)| root.retired.then_some(*id);
+        let Some(root) = self.vm.state().roots.iter().filter_map(retired).max() else {
+            return false;
+        };
+        self.change_root(root, |root| root.retired = false);
+        if let Some(replaced) = self.active_root.replace(root) {
+            self.change_root(replaced, |root| root.retired = true);
+            self.sweep(replaced);
+        }
+        true
+    }
+
     /// Shows a request to the filter. If nothing is waited for afterwards the stream is finished at once; otherwise it
     /// stays until a call-out's response, a tick or [`Simulator::finish`] ends it.
     pub fn request(&mut self, request: Request) -> Outcome {

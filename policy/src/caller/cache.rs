@@ -1,4 +1,4 @@
-//! TokenRules that were verified before.
+//! Tokens that were verified before.
 //!
 //! A hit saves parsing and the signature, nothing else: time, provider and rule are judged for every request. The cache changes no decision, whatever its size (a property test).
 
@@ -126,6 +126,11 @@ impl VerifiedTokens {
         Some(verified)
     }
 
+    /// Whether a token may be kept at all.
+    pub(crate) fn keeps(token: &[u8]) -> bool {
+        token.len() <= LONGEST_TOKEN
+    }
+
     pub(crate) fn keep(&mut self, token: &[u8], verified: &Arc<Verified>) {
         let entry = Entry {
             token: token.into(),
@@ -135,7 +140,8 @@ impl VerifiedTokens {
         let Some(start) = self.start(token) else {
             return;
         };
-        if token.len() > LONGEST_TOKEN || size > LARGEST {
+        let limit = self.slots.len() * BYTES_PER_SLOT;
+        if !Self::keeps(token) || size > LARGEST.min(limit) {
             return;
         }
         let pair = self.slots.iter().enumerate().skip(start).take(2);
@@ -144,7 +150,7 @@ impl VerifiedTokens {
         self.forget(place);
         // One round at most: then nothing is left.
         for _ in 0..self.slots.len() {
-            if self.bytes + size <= self.slots.len() * BYTES_PER_SLOT {
+            if self.bytes + size <= limit {
                 break;
             }
             self.forget(self.next);

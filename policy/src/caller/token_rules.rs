@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Located, Passes, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
 use crate::decision::{Draft, RuleRef};
+use crate::headers::same_header;
 use crate::matching::{CompiledRule, Rules, Terms, holds, replaces_method};
 use crate::reason::Reason;
 use crate::request::Request;
@@ -115,6 +116,16 @@ impl TokenRules {
             claims
                 .chain(&provider.payload_header)
                 .map(spec::HeaderName::as_str)
+        })
+    }
+
+    /// Whether a header is a place of tokens, in any spelling.
+    #[cold]
+    pub fn may_stand_in(&self, header: &[u8]) -> bool {
+        self.locations.iter().any(|location| match location {
+            Location::Header { name, .. } => same_header(header, name),
+            Location::Cookie(_) => same_header(header, "cookie"),
+            Location::Param(_) => false,
         })
     }
 
@@ -257,10 +268,14 @@ impl TokenRules {
             return Err(Reason::TokenTooLarge);
         }
         let claims = unverified.verify(provider, request.now, verify)?;
+        let keeps = VerifiedTokens::keeps(token);
         Ok(Verified {
             provider: index,
             time: claims.time,
-            passes: Passes::of(self.tests.iter().map(|test| holds(test, &claims))),
+            // Of a token that is not kept, nobody asks for the tests of other rules.
+            passes: Passes::of(self.tests.iter().enumerate().map(|(place, test)| {
+                (keeps || terms.claims.contains(&place)) && holds(test, &claims)
+            })),
             edits: edits(provider, &claims),
         })
     }

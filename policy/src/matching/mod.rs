@@ -2,7 +2,7 @@
 //!
 //! A proxy, the router behind it and the server behind that may read one request in different ways. A request that the proxy routes to `/admin` and that a rule for
 //! `/admin` does not match would meet a weaker rule. So each part of a request is parsed once, into *normal* or *ambiguous*. Rules and index see normal forms only, and
-//! what is ambiguous is refused where any rule of the policy looks at that part.
+//! what is ambiguous is refused where any enforced rule of the policy looks at that part.
 
 mod claims;
 mod host;

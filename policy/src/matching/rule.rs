@@ -93,7 +93,7 @@ impl CompiledRule {
     }
 }
 
-/// Whether one of the patterns matches. A part that was not read matches no pattern; it is read where any rule has one.
+/// Whether one of the patterns matches. A part that was not read, or is ambiguous, matches no pattern.
 fn any<P, T>(patterns: &[P], part: Option<&T>, matches: impl Fn(&P, &T) -> bool) -> bool {
     patterns.is_empty()
         || part.is_some_and(|part| patterns.iter().any(|pattern| matches(pattern, part)))

@@ -26,9 +26,9 @@ enum Stars {
 const WHOLE: &str = "it is compared as a whole: name each that is meant";
 const HEADER: &str = "a header is named as a whole";
 const CLAIM: &str = "a claim is named as a whole; a list of names is the way to one in an object";
-const PATH: &str = "no path holds braces (RFC 3986 section 3.3), so this never matches: `/tree/*` is all below `/tree`; `%7B` and `%7D` are braces that are meant";
+const PATH: &str = "braces stand for themselves here, and no path holds them unescaped (RFC 3986 section 3.3): `/tree/*` is all below `/tree`; write `%7B` and `%7D` for braces that are meant";
 
-const FIELDS: [Field; 17] = [
+const FIELDS: [Field; 18] = [
     field(
         "jwt.providers[].issuer",
         Stars::None,
@@ -77,6 +77,7 @@ const FIELDS: [Field; 17] = [
         "each header that stays is named; `also` takes prefixes",
     ),
     field("forwarded.clientIpHeader", Stars::None, HEADER),
+    field("replies.reasonHeader", Stars::None, HEADER),
     field(
         "forwarded.trust.identities[]",
         Stars::Last,

@@ -29,7 +29,7 @@ pub fn review(document: &[u8]) -> Review {
     if let Ok(raw) = serde_json::from_str(raw_spec.get()) {
         literal::review(&raw, &mut findings, &mut warnings);
     }
-    names::review(&spec, &mut findings);
+    names::review(&spec, &mut findings, &mut warnings);
     if let Some(forwarded) = &spec.forwarded {
         trust::review(forwarded, &mut findings, &mut warnings);
     }

@@ -6,7 +6,7 @@ use crate::headers::{is_odd, plain_name};
 use crate::matching::is_override;
 use crate::spec::{ConfigError, Location, Problems, Spec};
 
-pub fn review(spec: &Spec, findings: &mut Problems) {
+pub fn review(spec: &Spec, findings: &mut Problems, warnings: &mut Problems) {
     let providers = spec.jwt.iter().flat_map(|jwt| &jwt.providers);
     if let Some(forwarded) = &spec.forwarded {
         if let Some(name) = &forwarded.client_ip_header {
@@ -14,6 +14,7 @@ pub fn review(spec: &Spec, findings: &mut Problems) {
                 "forwarded.clientIpHeader".to_owned(),
                 name.as_str(),
                 findings,
+                warnings,
             );
         }
         for (index, name) in forwarded.companions.keep.iter().enumerate() {
@@ -28,16 +29,29 @@ pub fn review(spec: &Spec, findings: &mut Problems) {
             }
         }
     }
+    if let Some(name) = &spec.replies.reason_header {
+        emitted(
+            "replies.reasonHeader".to_owned(),
+            name.as_str(),
+            findings,
+            warnings,
+        );
+    }
     // The name of each header that tokens come in, and who named it first.
     let mut places: BTreeMap<String, (&str, String)> = BTreeMap::new();
     for (index, provider) in providers.enumerate() {
         let here = format!("jwt.providers[{index}]");
         if let Some(name) = &provider.payload_header {
-            emitted(format!("{here}.payloadHeader"), name.as_str(), findings);
+            emitted(
+                format!("{here}.payloadHeader"),
+                name.as_str(),
+                findings,
+                warnings,
+            );
         }
         for (index, claim) in provider.claims_to_headers.iter().enumerate() {
             let field = format!("{here}.claimsToHeaders[{index}].header");
-            emitted(field, claim.header.as_str(), findings);
+            emitted(field, claim.header.as_str(), findings, warnings);
         }
         // Headers are the first places of a provider.
         for (index, location) in provider.locations.iter().enumerate() {
@@ -64,7 +78,7 @@ pub fn review(spec: &Spec, findings: &mut Problems) {
 }
 
 /// A header that the policy writes.
-fn emitted(field: String, name: &str, findings: &mut Problems) {
+fn emitted(field: String, name: &str, findings: &mut Problems, warnings: &mut Problems) {
     let path = format!("spec.{field}");
     if is_override(name) {
         let found = format!("`{name}`, by which frameworks replace the method or path");
@@ -72,9 +86,8 @@ fn emitted(field: String, name: &str, findings: &mut Problems) {
         findings.push(finding.hint("what rules judged would not be what the next hop does"));
     } else if is_other_spelling(name) {
         let found = format!("`{name}`, a spelling that many proxies drop");
-        let finding = ConfigError::new(path, found, "the name with `-`");
-        findings
-            .push(finding.hint("programs that read headers as variables can't tell the two apart"));
+        let warning = ConfigError::new(path, found, "the name with `-`");
+        warnings.push(warning.hint("fine if the next hop reads exactly this name"));
     }
 }
 

@@ -29,7 +29,7 @@ pub fn review(jwt: Jwt, findings: &mut Problems) {
             .iter()
             .any(|place| about.get(*place).is_some_and(|(_, shadow)| *shadow));
         let hint = if shadow {
-            "the first rule that matches decides, in `Shadow` too: what it would refuse goes on, and no later rule is asked"
+            "the first rule that matches decides, in `Shadow` too: what it would refuse goes on, and no later rule is asked but for requests that are ambiguous"
         } else {
             "the first rule that matches decides: the narrower one stands first"
         };
