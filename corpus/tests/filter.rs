@@ -82,9 +82,11 @@ fn a_policy_that_is_taken_up_again_asserts_the_gauge() {
     let first = simulator.open(get());
     assert!(simulator.configure(&new).accepted);
     let second = simulator.open(get());
+    simulator.tick(Duration::from_secs(5));
+    assert_eq!(gauge(&simulator, "filter"), gauge_of(&new));
     assert!(simulator.take_up_replaced());
     simulator.request(get());
-    for seconds in [5, 10] {
+    for seconds in [10, 15] {
         assert_eq!(gauge(&simulator, "filter"), gauge_of(&old));
         simulator.tick(Duration::from_secs(seconds));
     }
