@@ -1,18 +1,13 @@
 //! The compiled policy and the one function that everything serves: [`Policy::decide`].
 
-use crate::caller::TokenRules;
-use crate::caller::{VerifiedTokens, Verify};
-use crate::client::Forwarded;
-use crate::client::{Client, Unknown};
+use crate::caller::{TokenRules, VerifiedTokens, Verify};
+use crate::client::{Client, Forwarded, Unknown};
 use crate::decision::{Decision, Draft, Outcome, Reply, RuleRef, Trace, reply};
-use crate::headers::Edit;
-use crate::headers::Strip;
+use crate::headers::{Edit, Strip};
 use crate::reason::Reason;
 use crate::request::{Needs, Position, Request};
-use crate::spec::ConfigError;
-use crate::spec::Fingerprint;
 use crate::spec::read::Path;
-use crate::spec::{self, Document, Problems, Replies};
+use crate::spec::{self, ConfigError, Document, Fingerprint, Problems, Replies};
 
 /// A HeaderPolicy, compiled and immutable.
 #[derive(Debug)]
@@ -72,13 +67,7 @@ impl Policy {
         let providers = spec.jwt.iter_mut().flat_map(|jwt| &mut jwt.providers);
         let left_out = providers.map(|provider| std::mem::take(&mut provider.left_out));
         let warnings = left_out.flat_map(Problems::into_told).collect();
-        let tokens = match spec.jwt.map(TokenRules::compile).transpose() {
-            Ok(tokens) => tokens,
-            Err(problem) => {
-                problems.push(problem);
-                return None;
-            }
-        };
+        let tokens = spec.jwt.map(TokenRules::compile);
         let own = client_ip_header
             .iter()
             .chain(&spec.replies.reason_header)

@@ -132,16 +132,17 @@ impl VerifiedTokens {
     }
 
     pub(crate) fn keep(&mut self, token: &[u8], verified: &Arc<Verified>) {
+        // Nothing is copied of what is not kept.
+        let Some(start) = self.start(token).filter(|_| Self::keeps(token)) else {
+            return;
+        };
         let entry = Entry {
             token: token.into(),
             verified: Arc::clone(verified),
         };
         let size = entry.size();
-        let Some(start) = self.start(token) else {
-            return;
-        };
         let limit = self.slots.len() * BYTES_PER_SLOT;
-        if !Self::keeps(token) || size > LARGEST.min(limit) {
+        if size > LARGEST.min(limit) {
             return;
         }
         let pair = self.slots.iter().enumerate().skip(start).take(2);

@@ -8,7 +8,6 @@ use crate::headers::same_header;
 use crate::matching::{CompiledRule, Rules, Terms, holds, replaces_method};
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::spec::ConfigError;
 use crate::spec::{self, Access, ClaimTest, Location, Preflight, Provider, TokenAfter};
 
 #[derive(Debug)]
@@ -26,11 +25,9 @@ pub(crate) struct TokenRules {
     longest_token: usize,
 }
 
-/// As many providers, or places for tokens, as there are bits.
-const MOST: usize = 64;
-
 impl TokenRules {
-    pub fn compile(wire: spec::Jwt) -> Result<Self, ConfigError> {
+    /// Sets of providers and of places are bits of a word: `spec::check` refuses more of either than there are.
+    pub fn compile(wire: spec::Jwt) -> Self {
         let mut locations: Vec<Location> = Vec::new();
         for location in wire
             .providers
@@ -39,18 +36,6 @@ impl TokenRules {
         {
             if !locations.contains(location) {
                 locations.push(location.clone());
-            }
-        }
-        for (field, count) in [
-            ("providers", wire.providers.len()),
-            ("providers[*].from…", locations.len()),
-        ] {
-            if count > MOST {
-                return Err(ConfigError::new(
-                    format!("spec.jwt.{field}"),
-                    format!("{count} of them"),
-                    format!("at most {MOST}"),
-                ));
             }
         }
         let bits = |provider: &Provider| {
@@ -89,7 +74,7 @@ impl TokenRules {
                 CompiledRule::new(rule, terms)
             })
             .collect();
-        Ok(Self {
+        Self {
             otherwise: terms(wire.otherwise, &[], 0..0, false),
             pass_preflight: wire.preflight == Preflight::Pass,
             longest_token: wire
@@ -103,7 +88,7 @@ impl TokenRules {
             places,
             locations,
             providers: wire.providers,
-        })
+        }
     }
 
     /// Every header that verified claims may be written to.
