@@ -48,8 +48,12 @@ fn a_webhook_that_nobody_answers_is_named_and_a_run_with_istiod_back_completes()
     cluster.install(&["--profile", "evaluation"]).exits(0);
     cluster.end_istiod();
     let change = "--set=meshConfig.accessLogFile=/dev/stdout";
+    let install = [&INSTALL[..], &[change]].concat();
+    // The API server hears of the webhook's `Fail` a moment later.
+    let rehearsed = [&install[..], &["--dry-run"]].concat();
+    cluster.plugin_until(&rehearsed, |ran| ran.stderr.contains("can't rehearse"));
     cluster
-        .plugin(&[&INSTALL[..], &[change]].concat())
+        .plugin(&install)
         .exits(6)
         .says("failed calling webhook \"validation.istio.io\"")
         .says("look at istiod")

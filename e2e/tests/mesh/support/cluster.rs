@@ -130,7 +130,20 @@ impl Cluster {
     }
 
     /// Ends istiod, as if its pods were gone; the objects stay, the webhooks too.
+    ///
+    /// Not before istiod has written `Fail` into them, which it does a moment after it serves: with the `Ignore` they are installed
+    /// with, the API server goes on without an answer.
+    #[track_caller]
     pub fn end_istiod(&self) {
+        let policies = [
+            "get",
+            "validatingwebhookconfigurations",
+            "--output=jsonpath={.items[*].webhooks[*].failurePolicy}",
+        ];
+        self.until("istiod's `Fail`", &policies, |answer| {
+            let mut found = answer.split_whitespace().peekable();
+            found.peek().is_some() && found.all(|policy| policy == "Fail")
+        });
         drop(
             self.istiod
                 .lock()
