@@ -43,7 +43,9 @@ demo: preflight ## Build the filter and the part of the plugin that judges reque
 	KYMA_ISTIO="$(plugin)" scripts/demo.sh
 
 .PHONY: test
-test: wasm playground tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
+test: wasm tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
+	@scripts/playground.sh & playground=$$!; trap 'kill $$playground 2>/dev/null || true' EXIT; \
+		cargo test $(all_tests) --no-run; wait $$playground; trap - EXIT
 	KYMA_ISTIO="$(plugin)" cargo test $(all_tests) -- --show-output
 
 .PHONY: test-mesh

@@ -11,6 +11,7 @@
     allow(dead_code, reason = "some of it is for the verbs about a cluster")
 )]
 
+mod cache;
 mod cli;
 mod commands;
 mod completion;

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use crate::error::Error;
+#[cfg(feature = "simulate")]
+use crate::redact;
 
 const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/header-policy.wasm"));
 
@@ -23,6 +25,19 @@ pub fn bytes(file: Option<&Path>) -> Result<std::borrow::Cow<'static, [u8]>, Err
             }),
         None => embedded().map(Into::into).ok_or(Error::NoModule),
     }
+}
+
+/// The module, ready to run. Compiling it takes longer than most commands do, so it is done once on a machine and not again where the
+/// folder for that can be written.
+#[cfg(feature = "simulate")]
+pub fn compiled(bytes: &[u8]) -> Result<wasm_host::Module, Error> {
+    let kept = crate::cache::folder()
+        .and_then(|folder| wasm_host::Kept::in_folder(&folder.join("compiled")));
+    wasm_host::Module::compile_once(bytes, kept.as_ref()).map_err(|error| {
+        Error::input(redact::anything(&format!(
+            "the filter can't be run: {error}"
+        )))
+    })
 }
 
 /// The module's bytes.

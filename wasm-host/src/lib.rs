@@ -56,6 +56,7 @@ mod abi;
 mod context;
 mod headers;
 mod hostile;
+mod kept;
 mod memory;
 mod metrics;
 mod module;
@@ -74,6 +75,7 @@ mod vm;
 
 pub use abi::host_call_names;
 pub use hostile::{Behaviour, Hostile, Lie, Rule, When};
+pub use kept::Kept;
 pub use module::{LoadError, Module};
 pub use outcome::{
     Callout, Configured, Effects, Event, LocalReply, Metric, MetricKind, Outcome, Pairs, StreamId,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::{Config, Engine, ExternType, InstancePre, Linker};
 
 use crate::abi;
+use crate::kept::Kept;
 use crate::state::State;
 use crate::status::AbiVersion;
 
@@ -60,12 +61,17 @@ const COMPONENT_LAYER: &[u8] = b"\0asm\x0d\0\x01\0";
 impl Module {
     /// Checks and compiles. This is the slow part; instances come from it in microseconds.
     pub fn compile(bytes: &[u8]) -> Result<Module, LoadError> {
+        Self::compile_once(bytes, None)
+    }
+
+    /// As [`Module::compile`]; with a folder, only the first process that is given these bytes compiles them.
+    pub fn compile_once(bytes: &[u8], kept: Option<&Kept>) -> Result<Module, LoadError> {
         let layer = |bytes: &[u8]| bytes.get(6..8).map(<[u8]>::to_vec);
         if bytes.starts_with(b"\0asm") && layer(bytes) == layer(COMPONENT_LAYER) {
             return Err(LoadError::Component);
         }
         let mut config = Config::new();
-        config.consume_fuel(true);
+        config.consume_fuel(true).cache(kept.map(Kept::cache));
         let engine = Engine::new(&config).map_err(LoadError::Engine)?;
         let module = wasmtime::Module::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
 

@@ -31,8 +31,13 @@ impl Module {
     /// Compiles the module.
     pub fn compile(bytes: &[u8]) -> Result<Self, EngineError> {
         wasm_host::Module::compile(bytes)
-            .map(Self)
+            .map(Self::new)
             .map_err(|error| EngineError::Module(error.to_string()))
+    }
+
+    /// One that is compiled already.
+    pub fn new(module: wasm_host::Module) -> Self {
+        Self(module)
     }
 
     /// Starts it and loads a policy.

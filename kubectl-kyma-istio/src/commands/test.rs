@@ -76,8 +76,7 @@ type Loader = dyn Fn(&Ready) -> Result<Box<dyn Engine>, EngineError>;
 #[cfg(feature = "simulate")]
 fn wasm(arguments: &Test) -> Result<Box<Loader>, Error> {
     let bytes = crate::module::bytes(arguments.filter.as_deref())?;
-    let module =
-        corpus::Module::compile(&bytes).map_err(|error| Error::input(error.to_string()))?;
+    let module = corpus::Module::new(crate::module::compiled(&bytes)?);
     Ok(Box::new(move |ready| Ok(Box::new(module.ready(ready)?))))
 }
 

@@ -36,13 +36,9 @@ async fn connection(flags: &cli::Connection, mode: Mode) -> Result<Connection, E
     Ok(connect(&flags.flags(), &Environment::of_process(), mode).await?)
 }
 
-/// Where downloads stay: `$XDG_CACHE_HOME/kyma-istio`, or `~/.cache/kyma-istio`.
+/// Where downloads stay.
 pub fn cache() -> Result<PathBuf, Error> {
-    let named = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty());
-    let base = named
-        .map(PathBuf::from)
-        .or_else(|| Some(std::env::home_dir()?.join(".cache")));
-    base.map(|base| base.join("kyma-istio")).ok_or_else(|| {
+    crate::cache::folder().ok_or_else(|| {
         Error::input_hint(
             "found no home directory for the cache",
             "set $XDG_CACHE_HOME, or name an istioctl with `--istioctl FILE`",

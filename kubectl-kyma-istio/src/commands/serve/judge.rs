@@ -40,7 +40,7 @@ pub enum Verdict {
 impl Judge {
     /// Compiles the filter and loads a policy.
     pub fn start(module: &[u8], candidate: Candidate) -> Result<Self, Error> {
-        let module = Module::compile(module).map_err(|error| unusable(&error.to_string()))?;
+        let module = crate::module::compiled(module)?;
         let simulator = start(&module, &candidate.json).map_err(|why| unusable(&why))?;
         Ok(Self {
             module,

@@ -113,8 +113,8 @@ impl Loaded {
 
     #[cfg(feature = "simulate")]
     fn wasm(bytes: &[u8], policy: Vec<u8>) -> Result<Self, Error> {
-        let module = corpus::Module::compile(bytes).map_err(|error| refused(&error))?;
-        Ok(Self::Wasm(module, policy))
+        let module = crate::module::compiled(bytes)?;
+        Ok(Self::Wasm(corpus::Module::new(module), policy))
     }
 
     #[cfg(not(feature = "simulate"))]
