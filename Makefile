@@ -20,7 +20,7 @@ bench := cargo run --profile plugin -p lab --bin bench --
 # Always the same packages: with others, cargo may choose other features of what they share and build it once more. That includes
 # the plugin, which comes with its tests.
 export all_tests := --workspace --exclude e2e-kind
-demo_plugin := -p kubectl-kyma-istio --no-default-features --features simulate
+export demo_plugin := -p kubectl-kyma-istio --no-default-features --features as-tested,simulate
 # Crates that no workspace command reaches, because each is a workspace of its own.
 islands := $(wildcard scripts/lean-exports/Cargo.toml lab/noop-filter/Cargo.toml playground/glue/Cargo.toml fuzz/Cargo.toml)
 deny := cargo deny --all-features check bans licenses sources
@@ -102,6 +102,7 @@ lint: wasm ## Format, clippy, shellcheck, and cargo-deny where it is installed
 	@for manifest in $(islands); do cargo fmt --manifest-path "$$manifest" --check; done
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --workspace --test 'go_*' -- -D warnings
+	@scripts/as-tested.sh
 	@shellcheck=$$(scripts/tools.sh shellcheck); "$$shellcheck" $(shell_scripts)
 	@if command -v cargo-deny >/dev/null; then $(deny); else echo "lint: cargo-deny is not installed, not run (cargo install cargo-deny --locked)"; fi
 
