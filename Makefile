@@ -35,7 +35,7 @@ help: ## What you are reading
 .PHONY: demo
 demo: preflight ## Build the filter and the part of the plugin that judges requests, and show requests accepted and refused
 	@if [[ ! -e "$(KYMA_ISTIO_WASM)" ]]; then \
-		scripts/wasm.sh & module=$$!; trap 'kill $$module 2>/dev/null || true' EXIT; \
+		set -m; scripts/wasm.sh & module=$$!; set +m; trap 'kill -- -$$module 2>/dev/null || true' EXIT; \
 		KYMA_ISTIO_WASM_COMES=1 cargo build $(demo_plugin); wait $$module; trap - EXIT; \
 	fi
 	@scripts/wasm.sh
@@ -44,7 +44,7 @@ demo: preflight ## Build the filter and the part of the plugin that judges reque
 
 .PHONY: test
 test: wasm tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
-	@scripts/playground.sh & playground=$$!; trap 'kill $$playground 2>/dev/null || true' EXIT; \
+	@set -m; scripts/playground.sh & playground=$$!; set +m; trap 'kill -- -$$playground 2>/dev/null || true' EXIT; \
 		cargo test $(all_tests) --no-run; wait $$playground; trap - EXIT
 	KYMA_ISTIO="$(plugin)" cargo test $(all_tests) -- --show-output
 

@@ -27,8 +27,8 @@ pub fn bytes(file: Option<&Path>) -> Result<std::borrow::Cow<'static, [u8]>, Err
     }
 }
 
-/// The module, ready to run. Compiling it takes longer than most commands do, so it is done once on a machine and not again where the
-/// folder for that can be written.
+/// The module, ready to run. Compiling it takes longer than most commands do, so what was compiled is kept for the next one, where the
+/// folder for that is the user's alone.
 #[cfg(feature = "simulate")]
 pub fn compiled(bytes: &[u8]) -> Result<wasm_host::Module, Error> {
     let kept = crate::cache::folder()

@@ -73,7 +73,12 @@ impl Module {
         let mut config = Config::new();
         config.consume_fuel(true).cache(kept.map(Kept::cache));
         let engine = Engine::new(&config).map_err(LoadError::Engine)?;
-        let module = wasmtime::Module::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
+        let module = match wasmtime::Module::from_binary(&engine, bytes) {
+            Ok(module) => module,
+            // What was kept may be damaged where wasmtime sees it too late.
+            Err(_) if kept.is_some() => return Self::compile(bytes),
+            Err(error) => return Err(LoadError::Invalid(error)),
+        };
 
         for import in module.imports() {
             if !abi::is_known(import.module(), import.name()) {

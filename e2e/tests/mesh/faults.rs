@@ -51,7 +51,9 @@ fn a_webhook_that_nobody_answers_is_named_and_a_run_with_istiod_back_completes()
     let install = [&INSTALL[..], &[change]].concat();
     // The API server hears of the webhook's `Fail` a moment later.
     let rehearsed = [&install[..], &["--dry-run"]].concat();
-    cluster.plugin_until(&rehearsed, |ran| ran.stderr.contains("can't rehearse"));
+    cluster.plugin_until(&rehearsed, |ran| {
+        ran.stderr.contains("can't rehearse") && ran.stderr.contains("validation.istio.io")
+    });
     cluster
         .plugin(&install)
         .exits(6)
