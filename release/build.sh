@@ -19,6 +19,8 @@ commit=$(git -C "$root" rev-parse HEAD)
 # Every time that an archive carries is the commit's.
 SOURCE_DATE_EPOCH=$(git -C "$root" log -1 --format=%ct)
 export SOURCE_DATE_EPOCH KYMA_ISTIO_COMMIT=$commit KYMA_ISTIO_WASM=$wasm LC_ALL=C TZ=UTC
+# A dependency's build script asks git for its commit: where cargo's folder lies in somebody's work tree, it would answer.
+export GIT_CEILING_DIRECTORIES=${CARGO_HOME:-$HOME/.cargo}
 
 need_tools
 # The name of the folder under registry/src depends on the registry, so it must exist before it can be mapped away.
