@@ -12,6 +12,10 @@ features() {
     cargo tree --locked --format '{p} [{f}]' --prefix none "$@" | sed 's/ (\*)$//; s/ (proc-macro)//' | LC_ALL=C sort -u
 }
 
+# Before they are compared: what fails inside `<(…)` would be taken for an empty list.
+demo_features=$(features --edges normal,build "${demo[@]}")
+tests_features=$(features --edges all "${tests[@]}")
+
 # The client's half of hyper-util would bring more crates than it saves; the plugin itself is another one.
-others=$(LC_ALL=C comm -23 <(features --edges normal,build "${demo[@]}") <(features --edges all "${tests[@]}") | grep -vE '^(hyper-util|kubectl-kyma-istio) ' || true)
+others=$(LC_ALL=C comm -23 <(printf '%s\n' "$demo_features") <(printf '%s\n' "$tests_features") | grep -vE '^(hyper-util|kubectl-kyma-istio) ' || true)
 [[ -z $others ]] || { printf 'compiled again for the tests, which have other features of:\n%s\n' "$others" >&2; exit 1; }
