@@ -55,10 +55,11 @@ pub use client::{Anomalies, Anomaly, Cidr, Client, Finding, How, Unknown};
 pub use decision::{Decision, ExplainedEdit, Explanation, Outcome, Reply, RuleRef, Trace};
 pub use headers::{Edit, HeaderList};
 pub use policy::Policy;
-pub use reason::Reason;
+pub use reason::{Reason, metrics_prefix};
 pub use request::{Headers, Needs, Peer, Position, Request};
-#[cfg(feature = "schema")]
-pub use spec::schema;
-pub use spec::{API_VERSION, ConfigError, Fingerprint, KIND};
+pub use spec::{API_VERSION, ConfigError, Fingerprint, KIND, schema};
+// For the test of the reference.
+#[doc(hidden)]
+pub use spec::reference_tables;
 #[cfg(feature = "findings")]
 pub use spec::{Review, review};

@@ -137,7 +137,7 @@ impl Policy {
                     .is_some_and(|forwarded| forwarded.strips_trailer(name)))
     }
 
-    /// Whether a header carries a token's payload, which is nobody's business but the next hop's.
+    /// Whether a header carries a token's payload, which explanations don't show.
     pub(crate) fn hides(&self, header: &str) -> bool {
         self.tokens
             .as_ref()
@@ -191,7 +191,7 @@ impl Policy {
         decision
     }
 
-    /// The order is part of the contract: what we may emit was stripped; now strip what can't be believed, judge the chain, then the token.
+    /// The order is part of the contract: what the policy may emit was stripped before; then companions of peers that are not trusted, the chain, the token.
     fn evaluate(
         &self,
         request: &Request<'_>,

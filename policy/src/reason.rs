@@ -1,6 +1,6 @@
-//! Why a request was refused: a closed list whose labels are API (metrics, access logs, reports).
+//! Why a request was refused: a closed list whose labels are API (metrics, access logs, reports). And how the metrics of a plugin are named.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $status:literal,)*) => {
@@ -162,4 +162,23 @@ pub(crate) enum Challenge {
     None,
     Plain,
     Error(&'static str),
+}
+
+/// What the names of a plugin's metrics begin with, by the name that the proxy has for the plugin and without Envoy's own `wasmcustom.`. A byte of the plugin's name other than a letter,
+/// a digit, `-` and `_` is `~` and two hexadecimal digits (a dot would cut the metric's name at another place), so no two plugins share a metric.
+#[cold]
+pub fn metrics_prefix(plugin: &[u8]) -> String {
+    let mut prefix = String::from("kyma_istio.header_policy.");
+    if plugin.is_empty() {
+        prefix.push_str("default");
+    }
+    for byte in plugin {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
+            prefix.push(char::from(*byte));
+        } else {
+            // Writing into a text can't fail.
+            let _ = write!(prefix, "~{byte:02x}");
+        }
+    }
+    prefix
 }

@@ -712,6 +712,50 @@ fn one_mistake_is_one_problem() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A field that stands twice says nothing about what it means with others either.
+#[test]
+fn a_field_twice_is_one_problem() {
+    let text = |rules: &str, more: &str| {
+        let provider = provider(json!({}));
+        format!(
+            r#"{{"apiVersion": "{}", "spec": {{{more} "jwt": {{"providers": [{provider}], "rules": {rules}, "otherwise": "Require"}}}}}}"#,
+            policy::API_VERSION
+        )
+    };
+    for (text, path) in [
+        (
+            // Either list might be meant; without both the first rule would match everything.
+            text(
+                r#"[{"hosts": ["a.example"], "hosts": ["b.example"], "access": "Open"}, {"access": "Deny"}]"#,
+                "",
+            ),
+            "spec.jwt.rules[0].hosts",
+        ),
+        (
+            text(
+                "[]",
+                r#""position": "SidecarOutbound", "outboundTraffic": "Pass", "outboundTraffic": "Judge","#,
+            ),
+            "spec.outboundTraffic",
+        ),
+    ] {
+        let problems = Policy::from_json(text.as_bytes(), &Honest).unwrap_err();
+        let paths: Vec<&str> = problems
+            .iter()
+            .map(|problem| problem.path.as_str())
+            .collect();
+        assert_eq!(paths, [path], "{problems:?}");
+    }
+}
+
+#[test]
+fn no_provider_is_one_problem() {
+    let problems =
+        compiled(&json!({"jwt": {"providers": [], "otherwise": "Require"}})).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].path, "spec.jwt.providers");
+}
+
 /// Two mistakes are two problems: what is missing and has no slip beside it is told.
 #[test]
 fn two_mistakes_are_two_problems() {

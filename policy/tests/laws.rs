@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use common::{
-    Call, Honest, LOGIN, NOW, PARTNER, TOKENS, compiled, dashed, emitted, essence, keys, policy,
-    provider, token,
+    Call, Honest, NOW, PARTNER, TOKENS, compiled, dashed, emitted, essence, keys, policy, provider,
+    token,
 };
 use policy::{
     Anomaly, Cidr, Client, Edit, How, Key, Outcome, Policy, Position, Reason, Verdict,
@@ -546,12 +546,12 @@ proptest! {
 
     /// (e)
     #[test]
-    fn a_verifier_that_fails_or_lies_allows_nothing_more((made, calls) in busy(), lies in vec(0u8..4, 1..6)) {
-        struct Liar { lies: Vec<u8>, calls: Cell<usize> }
-        impl Verify for Liar {
+    fn a_verifier_that_fails_or_refuses_allows_nothing_more((made, calls) in busy(), answers in vec(0u8..4, 1..6)) {
+        struct Moody { answers: Vec<u8>, calls: Cell<usize> }
+        impl Verify for Moody {
             fn verify(&self, key: &Key, message: &[u8], signature: &[u8]) -> Verdict {
                 let call = self.calls.replace(self.calls.get() + 1);
-                match self.lies[call % self.lies.len()] {
+                match self.answers[call % self.answers.len()] {
                     0 => Verdict::Unavailable,
                     1 => Verdict::Invalid,
                     _ => Honest.verify(key, message, signature),
@@ -559,22 +559,22 @@ proptest! {
             }
             fn usable(&self, _: &Key) -> bool { false }
         }
-        let liar = Liar { lies, calls: Cell::new(0) };
+        let moody = Moody { answers, calls: Cell::new(0) };
         let mut known = VerifiedTokens::new(4, 1);
         for call in &calls {
             let honest = call.judge(&made.policy);
-            let lied = call.ask(&made.policy, &mut known, &liar);
-            if lied.verdict == Outcome::Allow {
+            let found = call.ask(&made.policy, &mut known, &moody);
+            if found.verdict == Outcome::Allow {
                 prop_assert_eq!(&honest.verdict, &Outcome::Allow);
                 // Whoever goes on without having been refused by a shadow goes on as the same person.
-                if lied.shadow.is_none() {
-                    prop_assert_eq!(&honest.edits, &lied.edits);
+                if found.shadow.is_none() {
+                    prop_assert_eq!(&honest.edits, &found.edits);
                 }
             }
         }
     }
 
-    /// What a policy says that it does not need to be told does not matter. TLS is in findings.rs.
+    /// What a policy says that it does not need does not matter.
     #[test]
     fn what_is_not_needed_does_not_matter(made in made(any_spec()), call in call()) {
         let needs = made.policy.needs();
@@ -582,6 +582,8 @@ proptest! {
         if !needs.identity { other.identity = None; }
         if !needs.address { other.address = None; }
         if !needs.position { other.position = None; }
+        if !needs.tls { other.tls = !call.tls; }
+        if !needs.time { other.now = 0; }
         prop_assert_eq!(essence(&call.judge(&made.policy)), essence(&other.judge(&made.policy)));
     }
 
@@ -619,8 +621,23 @@ proptest! {
 
     #[test]
     fn a_printed_block_reads_back(address in any::<IpAddr>(), prefix in 0u8..=128) {
-        if let Ok(block) = Cidr::parse(&format!("{address}/{prefix}")) {
-            prop_assert_eq!(Cidr::parse(&block.to_string()), Ok(block));
+        // The bits behind the prefix are zero, as a block's must be.
+        let (address, prefix) = match address {
+            IpAddr::V4(address) => {
+                let prefix = prefix % 33;
+                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+                (IpAddr::V4((u32::from(address) & mask).into()), prefix)
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+                (IpAddr::V6((u128::from(address) & mask).into()), prefix)
+            }
+        };
+        let text = format!("{address}/{prefix}");
+        let is_mapped = matches!(address, IpAddr::V6(address) if address.to_ipv4_mapped().is_some());
+        match Cidr::parse(&text) {
+            Ok(block) => prop_assert_eq!(block.to_string(), text),
+            Err(expected) => prop_assert!(is_mapped, "{}: {}", text, expected),
         }
     }
 }
@@ -833,5 +850,4 @@ fn the_strategies_reach_every_kind_of_outcome() {
         .filter(|reason| !rare.contains(reason) && !reasons.contains(reason))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
-    assert!(TOKENS.iter().any(|(name, _)| *name == "ann") && LOGIN != PARTNER);
 }

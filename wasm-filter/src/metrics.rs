@@ -4,7 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt;
 use std::rc::Rc;
 
 use policy::{Fingerprint, Reason};
@@ -16,10 +16,7 @@ use crate::held::Held;
 #[derive(Debug)]
 pub(crate) struct Metrics {
     held: Rc<Held>,
-    /// Ids by the rest of the name.
-    ids: RefCell<BTreeMap<&'static str, u32>>,
-    denied: RefCell<BTreeMap<Reason, u32>>,
-    shadowed: RefCell<BTreeMap<Reason, u32>>,
+    ids: RefCell<BTreeMap<Metric, u32>>,
     /// Requests counted since the last flush: the good case costs no call into the host.
     allowed: Cell<i64>,
     passed: Cell<i64>,
@@ -31,10 +28,8 @@ impl Metrics {
     /// Those of a plugin that this policy becomes the newest of.
     pub fn new(plugin: &[u8], policy: &Fingerprint) -> Self {
         Self {
-            held: Held::add(prefix(plugin), policy.gauge()),
+            held: Held::add(policy::metrics_prefix(plugin), policy.gauge()),
             ids: RefCell::default(),
-            denied: RefCell::default(),
-            shadowed: RefCell::default(),
             allowed: Cell::new(0),
             passed: Cell::new(0),
             undefined: Cell::new(false),
@@ -58,39 +53,28 @@ impl Metrics {
 
     /// A refusal.
     pub fn deny(&self, reason: Reason) {
-        self.count(&self.denied, "denied", reason);
+        self.add(Metric::Denied(reason), 1);
     }
 
     /// A refusal that was only noted.
     pub fn shadow(&self, reason: Reason) {
-        self.count(&self.shadowed, "shadow", reason);
+        self.add(Metric::Shadow(reason), 1);
     }
 
-    fn count(&self, ids: &RefCell<BTreeMap<Reason, u32>>, what: &str, reason: Reason) {
-        let known = ids.borrow().get(&reason).copied();
-        let id = known.or_else(|| {
-            let id = self.define(
-                Kind::Counter,
-                &format!("{}.{what}.{reason}", self.held.prefix),
-            )?;
-            ids.borrow_mut().insert(reason, id);
-            Some(id)
-        });
+    fn add(&self, metric: Metric, by: i64) {
         // A metric that can't be counted changes no decision.
-        let _ = id.map(|id| abi::increment(id, 1));
+        let _ = self.id(metric).map(|id| abi::increment(id, by));
     }
 
     /// Hands what was counted to the host.
     pub fn flush(&self) {
-        for (name, count) in [
-            ("allowed", &self.allowed),
-            ("passed_outbound", &self.passed),
+        for (metric, count) in [
+            (Metric::Allowed, &self.allowed),
+            (Metric::PassedOutbound, &self.passed),
         ] {
-            let by = count.take();
-            if by != 0
-                && let Some(id) = self.id(Kind::Counter, name)
-            {
-                let _ = abi::increment(id, by);
+            match count.take() {
+                0 => {}
+                by => self.add(metric, by),
             }
         }
     }
@@ -104,7 +88,7 @@ impl Metrics {
     #[cold]
     pub fn assert_running(&self) {
         if !self.is_superseded()
-            && let Some(id) = self.id(Kind::Gauge, GAUGE)
+            && let Some(id) = self.id(Metric::PolicyFingerprint)
         {
             let _ = abi::record(id, self.held.gauge);
         }
@@ -114,50 +98,60 @@ impl Metrics {
     #[cold]
     pub fn retract(&self) {
         if let Some(left) = self.held.remove()
-            && let Some(id) = self.id(Kind::Gauge, GAUGE)
+            && let Some(id) = self.id(Metric::PolicyFingerprint)
             && abi::value(id) == Ok(self.held.gauge)
         {
             let _ = abi::record(id, left);
         }
     }
 
-    fn id(&self, kind: Kind, name: &'static str) -> Option<u32> {
-        let known = self.ids.borrow().get(name).copied();
-        known.or_else(|| {
-            let id = self.define(kind, &format!("{}.{name}", self.held.prefix))?;
-            self.ids.borrow_mut().insert(name, id);
-            Some(id)
-        })
+    /// The metric's id, which the host gives when it is first needed.
+    fn id(&self, metric: Metric) -> Option<u32> {
+        let known = self.ids.borrow().get(&metric).copied();
+        known.or_else(|| self.define(metric))
     }
 
     #[cold]
-    fn define(&self, kind: Kind, name: &str) -> Option<u32> {
-        abi::define_metric(kind, name)
-            .inspect_err(|status| {
+    fn define(&self, metric: Metric) -> Option<u32> {
+        let kind = match metric {
+            Metric::PolicyFingerprint => Kind::Gauge,
+            Metric::Allowed | Metric::PassedOutbound | Metric::Denied(_) | Metric::Shadow(_) => {
+                Kind::Counter
+            }
+        };
+        match abi::define_metric(kind, &format!("{}.{metric}", self.held.prefix)) {
+            Ok(id) => {
+                self.ids.borrow_mut().insert(metric, id);
+                Some(id)
+            }
+            Err(status) => {
                 if !self.undefined.replace(true) {
-                    abi::warn("the host defines no metrics", *status);
+                    abi::warn("the host defines no metrics", status);
                 }
-            })
-            .ok()
+                None
+            }
+        }
     }
 }
 
-const GAUGE: &str = "policy_fingerprint";
+/// What a policy counts or records, by what follows the prefix in the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Metric {
+    PolicyFingerprint,
+    Allowed,
+    PassedOutbound,
+    Denied(Reason),
+    Shadow(Reason),
+}
 
-/// What the names of a plugin's metrics begin with. A byte of the plugin's name other than a letter, a digit, `-` and `_` is `~` and two hexadecimal digits (a dot would cut
-/// the metric's name at another place), so no two plugins share a metric. `mesh` computes the same for `filter status`.
-#[cold]
-fn prefix(plugin: &[u8]) -> String {
-    let mut prefix = String::from("kyma_istio.header_policy.");
-    if plugin.is_empty() {
-        prefix.push_str("default");
-    }
-    for byte in plugin {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            prefix.push(char::from(*byte));
-        } else {
-            let _ = write!(prefix, "~{byte:02x}");
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PolicyFingerprint => f.write_str("policy_fingerprint"),
+            Self::Allowed => f.write_str("allowed"),
+            Self::PassedOutbound => f.write_str("passed_outbound"),
+            Self::Denied(reason) => write!(f, "denied.{reason}"),
+            Self::Shadow(reason) => write!(f, "shadow.{reason}"),
         }
     }
-    prefix
 }

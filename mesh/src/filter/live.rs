@@ -135,54 +135,12 @@ impl Plugin {
     pub fn metrics(&self) -> [String; 2] {
         let plugin = format!("{}.{}", self.namespace, self.name);
         [format!("{plugin}~istio-translated-wasmplugin"), plugin]
-            .map(|name| format!("wasmcustom.{}.", metrics_prefix(&name)))
+            .map(|name| format!("wasmcustom.{}.", policy::metrics_prefix(name.as_bytes())))
     }
-}
-
-/// What the filter's names of a plugin's metrics begin with, by the name that the proxy has for the plugin. The filter computes the same: its test, in
-/// `corpus/tests/filter.rs`, has the names of the test below.
-fn metrics_prefix(plugin: &str) -> String {
-    let mut prefix = String::from("kyma_istio.header_policy.");
-    if plugin.is_empty() {
-        prefix.push_str("default");
-    }
-    for byte in plugin.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
-            prefix.push(char::from(byte));
-        } else {
-            prefix.push_str(&format!("~{byte:02x}"));
-        }
-    }
-    prefix
 }
 
 impl std::fmt::Display for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The table of `every_name_of_a_plugin_has_metrics_of_its_own` in `corpus/tests/filter.rs`.
-    #[test]
-    fn metrics_are_named_as_the_filter_names_them() {
-        for (plugin, metric) in [
-            ("a_b-C9", "a_b-C9"),
-            ("a.b", "a~2eb"),
-            ("a~2eb", "a~7e2eb"),
-            ("a b", "a~20b"),
-            ("é", "~c3~a9"),
-            ("", "default"),
-            (
-                "shop.edge~istio-translated-wasmplugin",
-                "shop~2eedge~7eistio-translated-wasmplugin",
-            ),
-        ] {
-            let expected = format!("kyma_istio.header_policy.{metric}");
-            assert_eq!(metrics_prefix(plugin), expected, "{plugin}");
-        }
     }
 }

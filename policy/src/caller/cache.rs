@@ -18,7 +18,7 @@ use crate::spec::Fingerprint;
 pub(crate) struct Verified {
     /// Index of the provider.
     pub provider: usize,
-    /// When it can be believed.
+    /// When it is valid.
     pub time: Validity,
     /// Which of the policy's claim tests it passes.
     pub passes: Passes,
@@ -109,7 +109,7 @@ impl VerifiedTokens {
         }
     }
 
-    /// The entry of a token that can still be believed.
+    /// The entry of a token that is still valid.
     pub(crate) fn get(&mut self, token: &[u8], now: Duration) -> Option<Arc<Verified>> {
         let start = self.start(token)?;
         let pair = self.slots.get_mut(start..start + 2)?;

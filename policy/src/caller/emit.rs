@@ -48,7 +48,7 @@ fn write_text(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
 }
 
 /// What is no text keeps the spelling that the token has: a number read into a double and written again would lose digits.
-fn write_other(claim: &Json, raw: &RawValue, encoding: Encoding) -> Option<Vec<u8>> {
+fn write_other(claim: &Json<'_>, raw: &RawValue, encoding: Encoding) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Text => plain(claim, raw).map(String::into_bytes),
         Encoding::Json => Some(ascii(&compact(raw)).into_bytes()),
@@ -57,9 +57,9 @@ fn write_other(claim: &Json, raw: &RawValue, encoding: Encoding) -> Option<Vec<u
 }
 
 /// A scalar as text, or a list of scalars with commas.
-fn plain(claim: &Json, raw: &RawValue) -> Option<String> {
+fn plain(claim: &Json<'_>, raw: &RawValue) -> Option<String> {
     match claim {
-        Json::Text(text) => Some(text.clone()),
+        Json::Text(text) => Some(text.as_ref().to_owned()),
         Json::Bool(_) | Json::Number(_) => Some(raw.get().to_owned()),
         Json::List(items) => {
             let items = items.iter().zip(elements(raw)?);
@@ -73,7 +73,7 @@ fn plain(claim: &Json, raw: &RawValue) -> Option<String> {
 }
 
 /// Most lists are lists of texts, which need no second look into the token.
-fn are_texts(items: &[Json]) -> bool {
+fn are_texts(items: &[Json<'_>]) -> bool {
     items.iter().all(|item| item.text().is_some())
 }
 

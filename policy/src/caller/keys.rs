@@ -6,11 +6,12 @@ use serde_json::value::RawValue;
 
 use super::key::{Key, KeyMaterial};
 use super::verify::Algorithm;
+use crate::spec::kind::{List, Text};
 use crate::spec::read::{Fields, Node, Path};
 use crate::spec::{ConfigError, Problems};
 
 /// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
-const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+pub(crate) const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// The keys of a JWK Set.
 #[derive(Debug)]
@@ -126,7 +127,7 @@ fn read_key(node: Node<'_, '_>, place: usize, algorithms: &[Algorithm], set: &mu
             );
             return None;
         }
-        let kind: Option<String> = jwk.required("kty");
+        let kind = jwk.required::<Text>("kty", None).value;
         if kind.as_deref() == Some("oct") {
             node.problems.push(ConfigError::new(
                 Path::Field(&node.path, "kty"),
@@ -160,11 +161,11 @@ fn read_public(
     algorithms: &[Algorithm],
 ) -> Option<(Option<String>, Vec<Algorithm>, KeyMaterial)> {
     use Algorithm::{EdDsa, Es256, Es384, Ps256, Rs256, Rs384, Rs512};
-    let usage: Option<String> = jwk.optional("use");
-    let operations: Option<Vec<String>> = jwk.optional("key_ops");
-    let id: Option<String> = jwk.optional("kid");
-    let named: Option<String> = jwk.optional("alg");
-    let curve: Option<String> = jwk.optional("crv");
+    let usage = jwk.optional::<Text>("use").value;
+    let operations = jwk.optional::<List<Text>>("key_ops").value;
+    let id = jwk.optional::<Text>("kid").value;
+    let named = jwk.optional::<Text>("alg").value;
+    let curve = jwk.optional::<Text>("crv").value;
     // RFC 7517 sections 4.2 and 4.3.
     let verifies = usage.is_none_or(|usage| usage == "sig")
         && operations.is_none_or(|operations| operations.iter().any(|name| name == "verify"));

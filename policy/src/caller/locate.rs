@@ -29,7 +29,7 @@ impl<'r> Located<'r> {
             }
             match location {
                 Location::Header { name, prefix } => {
-                    // A line with another credential beside a token's is as much of a second opinion as a part behind a comma.
+                    // A line with another credential beside a token's is a second credential, as a part behind a comma is.
                     let (mut here, mut other) = (Self::Nothing, false);
                     for part in lines(request, name)
                         .flat_map(|(_, value)| parts(value))

@@ -1,4 +1,4 @@
-//! From the bytes of a token to claims that can be believed.
+//! From the bytes of a token to claims that are verified.
 //!
 //! An [`Unverified`] token gives nothing away but what is needed to choose a provider and a key. [`Claims`] are made in one place, [`Unverified::verify`], and nowhere
 //! else, so reading a claim that nobody signed does not compile.
@@ -16,28 +16,36 @@ use crate::headers::bytes::cut;
 use crate::reason::Reason;
 use crate::spec::Provider;
 
-/// A token whose signature was not checked.
-pub(crate) struct Unverified<'t> {
+/// The three segments of a token, decoded.
+pub(crate) struct Segments<'t> {
     signing_input: &'t [u8],
+    /// As it stands in the token, base64url.
     payload: &'t [u8],
+    header: Vec<u8>,
+    claims: Vec<u8>,
     signature: Vec<u8>,
-    header: Json,
-    claims: Json,
+}
+
+/// A token whose signature was not checked.
+pub(crate) struct Unverified<'s> {
+    segments: &'s Segments<'s>,
+    header: Json<'s>,
+    claims: Json<'s>,
     /// The payload, JSON.
-    text: Vec<u8>,
+    text: &'s str,
 }
 
 /// The claims of a token that was signed by a key of its provider, in its time, for its audience. They live as long as it takes to answer what the policy asks
 /// of them; [`super::Verified`] keeps the answers.
 #[derive(Debug)]
-pub(crate) struct Claims<'t> {
+pub(crate) struct Claims<'s> {
     /// INVARIANT: verified: written by [`Unverified::verify`] only.
-    claims: Json,
+    claims: Json<'s>,
     /// The payload, JSON.
-    text: Vec<u8>,
+    text: &'s str,
     /// The payload as it stood in the token, base64url.
-    pub payload: &'t [u8],
-    /// When they can be believed.
+    pub payload: &'s [u8],
+    /// When they are valid.
     pub time: Validity,
 }
 
@@ -62,24 +70,24 @@ impl Validity {
     }
 }
 
-impl Claims<'_> {
+impl<'s> Claims<'s> {
     /// A claim by the path of its names.
-    pub fn at(&self, path: &[String]) -> Option<&Json> {
+    pub fn at(&self, path: &[String]) -> Option<&Json<'s>> {
         self.claims.at(path)
     }
 
     /// Its text as the token has it: a number keeps every digit.
     pub fn raw_at(&self, path: &[String]) -> Option<&RawValue> {
-        raw_at(std::str::from_utf8(&self.text).ok()?, path)
+        raw_at(self.text, path)
     }
 }
 
 /// The last second of the year 9999: a date beyond it is a mistake or a trick.
 const LAST_SECOND: f64 = 253_402_300_799.0;
 
-impl<'t> Unverified<'t> {
-    /// Takes a compact JWS apart (RFC 7515 section 7.1): three base64url segments without padding, the first two JSON objects.
-    pub fn parse(token: &'t [u8]) -> Result<Self, Reason> {
+impl<'t> Segments<'t> {
+    /// Takes a compact JWS apart (RFC 7515 section 7.1): three base64url segments without padding.
+    pub fn of(token: &'t [u8]) -> Result<Self, Reason> {
         // A fourth segment would leave a dot in the third, which no base64url has.
         let segments = cut(token, b'.').and_then(|(header, rest)| Some((header, cut(rest, b'.')?)));
         let (header, (payload, signature)) = segments.ok_or(Reason::TokenMalformed)?;
@@ -88,19 +96,34 @@ impl<'t> Unverified<'t> {
                 .decode(segment)
                 .map_err(|_| Reason::TokenMalformed)
         };
-        let object = |json: Option<Json>| json.filter(|json| matches!(json, Json::Object(_)));
         let header_length = header.len() + 1 + payload.len();
         let signature = decode(signature)?;
         if header.is_empty() || payload.is_empty() {
             return Err(Reason::TokenMalformed);
         }
-        let text = decode(payload)?;
         Ok(Self {
             signing_input: token.get(..header_length).ok_or(Reason::TokenMalformed)?,
             payload,
+            claims: decode(payload)?,
+            header: decode(header)?,
             signature,
-            header: object(Json::parse(&decode(header)?)).ok_or(Reason::TokenMalformed)?,
-            claims: object(Json::parse(&text)).ok_or(Reason::ClaimsMalformed)?,
+        })
+    }
+}
+
+impl<'s> Unverified<'s> {
+    /// Reads the header and the claims: two JSON objects.
+    pub fn parse(segments: &'s Segments<'s>) -> Result<Self, Reason> {
+        let object =
+            |text: &'s str| Json::parse(text).filter(|json| matches!(json, Json::Object(_)));
+        let header = std::str::from_utf8(&segments.header).ok();
+        let header = header.and_then(object).ok_or(Reason::TokenMalformed)?;
+        let text = std::str::from_utf8(&segments.claims).map_err(|_| Reason::ClaimsMalformed)?;
+        let claims = object(text).ok_or(Reason::ClaimsMalformed)?;
+        Ok(Self {
+            segments,
+            header,
+            claims,
             text,
         })
     }
@@ -116,14 +139,14 @@ impl<'t> Unverified<'t> {
         provider: &Provider,
         now: Duration,
         verify: &dyn Verify,
-    ) -> Result<Claims<'t>, Reason> {
+    ) -> Result<Claims<'s>, Reason> {
         let key = self.choose_key(provider)?;
         // No extension is understood here, so every critical header is unknown (RFC 7515 section 4.1.11).
         if self.header.member("crit").is_some() {
             return Err(Reason::CriticalHeader);
         }
         self.check_type(provider)?;
-        match verify.verify(key, self.signing_input, &self.signature) {
+        match verify.verify(key, self.segments.signing_input, &self.segments.signature) {
             Verdict::Valid => {}
             Verdict::Invalid => return Err(Reason::SignatureInvalid),
             Verdict::Unavailable => return Err(Reason::SignatureUnchecked),
@@ -135,7 +158,7 @@ impl<'t> Unverified<'t> {
         Ok(Claims {
             claims: self.claims,
             text: self.text,
-            payload: self.payload,
+            payload: self.segments.payload,
             time,
         })
     }
@@ -158,7 +181,9 @@ impl<'t> Unverified<'t> {
         match self.header.member("kid") {
             None => only(fitting()),
             Some(Json::Text(id)) => {
-                let mut own = keys().filter(|key| key.id.as_ref() == Some(id)).peekable();
+                let mut own = keys()
+                    .filter(|key| key.id.as_deref() == Some(&**id))
+                    .peekable();
                 if own.peek().is_some() {
                     own.find(|key| key.algorithm == algorithm)
                         .ok_or(Reason::AlgorithmNotAllowed)
@@ -245,7 +270,7 @@ impl<'t> Unverified<'t> {
         let audience = self.claims.member("aud");
         let named = match audience {
             None => Vec::new(),
-            Some(Json::Text(one)) => vec![one.as_str()],
+            Some(Json::Text(one)) => vec![&**one],
             Some(Json::List(list)) => list
                 .iter()
                 .map(Json::text)

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Located, Passes, Unverified, Verified, VerifiedTokens, Verify, edits, remove};
+use super::{
+    Located, Passes, Segments, Unverified, Verified, VerifiedTokens, Verify, edits, remove,
+};
 use crate::decision::{Draft, RuleRef};
 use crate::headers::same_header;
 use crate::matching::{CompiledRule, Rules, Terms, holds, replaces_method};
@@ -237,7 +239,8 @@ impl TokenRules {
         if token.len() > self.longest_token {
             return Err(Reason::TokenTooLarge);
         }
-        let unverified = Unverified::parse(token)?;
+        let segments = Segments::of(token)?;
+        let unverified = Unverified::parse(&segments)?;
         let issuer = unverified
             .claimed_issuer()
             .ok_or(Reason::IssuerNotTrusted)?;

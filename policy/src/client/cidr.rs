@@ -7,7 +7,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::spec::read::{Node, Read};
+use serde_json::json;
+
+use crate::spec::describe::{Definitions, Described};
+use crate::spec::kind::Kind;
+use crate::spec::read::Node;
 use crate::spec::sorted;
 
 /// A block of addresses, such as `192.0.2.0/24`. A bare address is a block of one.
@@ -68,13 +72,24 @@ impl fmt::Display for Cidr {
     }
 }
 
-impl Read for Cidr {
+impl Kind for Cidr {
+    type Value = Self;
+
     fn read(node: Node<'_, '_>) -> Option<Self> {
         match node.text().as_deref().map(Self::parse) {
             Some(Ok(cidr)) => Some(cidr),
             Some(Err(expected)) => node.refuse(expected),
             None => node.refuse("an address or a block of addresses, as in `192.0.2.0/24`"),
         }
+    }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        definitions.named(
+            "Cidr",
+            "An address or a block of addresses, as in `192.0.2.0/24`.",
+            json!({"type": "string", "pattern": r"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"}),
+            "CIDR",
+        )
     }
 }
 

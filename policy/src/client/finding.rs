@@ -46,7 +46,7 @@ pub enum Unknown {
     NotJudged,
     /// There is no chain to find it in.
     NoChain,
-    /// The chain can't be believed.
+    /// The chain has this anomaly.
     Anomaly(Anomaly),
 }
 
@@ -98,6 +98,24 @@ impl Anomaly {
         }
     }
 
+    /// When a chain has it, in the words of the reference.
+    pub(crate) const fn when(self) -> &'static str {
+        match self {
+            Self::TooLong => "the chain is longer than `limits` allow",
+            Self::Malformed => "an element at the client's place or right of it is no address",
+            Self::UntrustedPeer => "the peer is no trusted proxy",
+            Self::TooFewHops => "fewer trusted hops than due",
+            Self::TooManyHops => "more trusted hops than due",
+            Self::Conflict => {
+                "a trusted peer's `forwarded` header that goes on (see `companions`) can't be read, or its `for` nodes are not the chain's addresses, with or without the last one; a node without an address (no `for`, `unknown`, `_hidden`) contradicts nothing"
+            }
+            Self::AllTrusted => "every element is a trusted proxy",
+            Self::PrivateClient => {
+                "the client is a private, loopback, link-local, site-local, shared, unspecified, multicast or broadcast address, or such an IPv4 address inside NAT64's `64:ff9b::/96` or 6to4's `2002::/16`"
+            }
+        }
+    }
+
     /// The reason of a refusal for it.
     pub const fn reason(self) -> Reason {
         match self {
@@ -112,7 +130,7 @@ impl Anomaly {
         }
     }
 
-    pub(super) const fn default_action(self) -> Action {
+    pub(crate) const fn default_action(self) -> Action {
         match self {
             Self::UntrustedPeer => Action::Strip,
             Self::AllTrusted | Self::PrivateClient => Action::Allow,

@@ -118,7 +118,7 @@ impl Forwarded {
             finding,
             stripped,
             exempt,
-            // The one text that both headers get.
+            // Spelled once for `x-forwarded-for` and the header of `clientIpHeader`.
             client: address.map(spell),
         };
         self.send_on(request, position, chain, &next, draft);
@@ -166,7 +166,7 @@ impl Forwarded {
             client,
         } = next;
         let peer = || finding.peer.map(spell);
-        // What is left of the chain when nobody can be believed: at a gateway the peer, whom Envoy itself wrote down. Not on an exempt path: a sidecar that trusts the
+        // What is left of a chain that is dropped: at a gateway the peer, which Envoy itself has appended. Not on an exempt path: a sidecar that trusts the
         // peer would take it for the client.
         let own = || peer().filter(|_| position == Position::Gateway && !exempt);
         let written: Option<Arc<[u8]>> = match self.outbound {

@@ -20,7 +20,7 @@ pub(crate) fn holds(test: &ClaimTest, claims: &Claims<'_>) -> bool {
     }
 }
 
-fn equals(claim: &Json, value: &Scalar) -> bool {
+fn equals(claim: &Json<'_>, value: &Scalar) -> bool {
     match (claim, value) {
         (Json::Text(claim), Scalar::Text(value)) => claim == value,
         (Json::Bool(claim), Scalar::Bool(value)) => claim == value,

@@ -67,17 +67,18 @@ impl RuleIndex {
                 .map(|(key, _)| *key)
                 .collect(),
         );
-        // A path that a thousand hosts share tells less than the host does.
-        let crowd = |keys: &Option<Vec<(u64, usize)>>| {
-            let crowds = keys
+        // A rule is filed by its paths or by its hosts: by those whose most frequent key is the rarer one. A thousand rules, each for another host and all for `/api/*`,
+        // are filed by host, so that a request is compared with one of them.
+        let most_frequent = |keys: &Option<Vec<(u64, usize)>>| {
+            let counts = keys
                 .iter()
                 .flatten()
                 .map(|(key, _)| equal(&all, |other| other.cmp(key)).len());
-            crowds.max().unwrap_or(usize::MAX)
+            counts.max().unwrap_or(usize::MAX)
         };
         let mut index = Self::default();
         for (place, (paths, hosts)) in by_path.into_iter().zip(by_host).enumerate() {
-            let (keys, longest) = if crowd(&paths) <= crowd(&hosts) {
+            let (keys, longest) = if most_frequent(&paths) <= most_frequent(&hosts) {
                 (paths, &mut index.longest_path)
             } else {
                 (hosts, &mut index.longest_host)

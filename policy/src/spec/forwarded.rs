@@ -1,12 +1,16 @@
 //! `spec.forwarded`, as written.
 
+use serde_json::{Value, json};
+
 use crate::client::Anomaly;
 use crate::client::Cidr;
 use crate::client::{is_companion, is_untouchable};
 use crate::matching::PathPattern;
 use crate::request::Position;
 use crate::spec::HeaderName;
-use crate::spec::read::{Fields, Filled, Node, Path, Read, choice, whole};
+use crate::spec::describe::{Definitions, Described, Field, Together};
+use crate::spec::kind::{AtLeastOne, Kind, NonEmpty, Whole, Written, names, object};
+use crate::spec::read::{Fields, Node, Path};
 use crate::spec::sorted;
 use crate::spec::{ConfigError, Problems};
 
@@ -19,6 +23,7 @@ pub(crate) struct Forwarded {
     pub trust_is_whole: bool,
     /// The same of `mode` and `outbound`.
     pub outbound_is_whole: bool,
+    /// `None`: the field is not there.
     pub gateway_sends: Option<GatewaySends>,
     pub limits: Option<Limits>,
     pub anomalies: Vec<(Anomaly, Action)>,
@@ -31,11 +36,16 @@ pub(crate) struct Forwarded {
     pub exempt: Vec<PathPattern>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ChainMode {
-    Strict,
-    Lenient,
-    Envoy,
+names! {
+    /// How elements of the chain are read.
+    pub(crate) ChainMode {
+        /// Bare IPv4 or IPv6 addresses with spaces and tabs around them. Ports, brackets, zones, empty elements and IPv4-mapped IPv6 addresses are malformed.
+        Strict,
+        /// Also ports, brackets and IPv4-mapped addresses, which become the plain address. Needs `Replace`, `Truncate` or `Strip` as `outbound`.
+        Lenient,
+        /// As Envoy itself computes it, bit for bit: hops or CIDRs alone, no identities, no `outbound: Strip`, no anomalies and no limits but Envoy's own. What can't be read falls back to the peer, and where that is not known the client is unknown.
+        Envoy,
+    }
 }
 
 /// How many trusted proxies, the direct peer included.
@@ -47,27 +57,42 @@ pub(crate) struct Hops {
     pub range: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GatewaySends {
-    Original,
-    Canonical,
+names! {
+    /// What the gateway in front of a sidecar sends.
+    pub(crate) GatewaySends {
+        /// The chain as it came: the sidecar's `hops` are those of the gateway.
+        Original,
+        /// One address, since the gateway's policy has `outbound: Replace`.
+        Canonical,
+    }
 }
 
-/// What follows from an anomaly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Allow,
-    Strip,
-    Reject,
+names! {
+    /// What follows from an anomaly.
+    pub(crate) Action {
+        /// The request goes on. The client is unknown after `tooLong`, `tooFewHops` and `tooManyHops`.
+        Allow,
+        /// The request goes on without the received chain and its companions: what is left is the peer at a gateway, and nothing at a sidecar. The client is unknown after `malformed`, `tooLong`, `tooFewHops`, `tooManyHops` and `conflict`, and else stays as it was found.
+        Strip,
+        /// The request is refused.
+        Reject,
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outbound {
-    Keep,
-    Append,
-    Replace,
-    Truncate,
-    Strip,
+names! {
+    /// What the next hop gets as `x-forwarded-for`.
+    pub(crate) Outbound {
+        /// The chain as Envoy sends it.
+        Keep,
+        /// The chain with the direct peer last. Envoy does that at a gateway; at a sidecar the peer is added where its address is known, which is when there was no chain.
+        Append,
+        /// The client's address alone; nothing when the client is unknown.
+        Replace,
+        /// The client and everything right of it; nothing when the client is unknown.
+        Truncate,
+        /// No `x-forwarded-for`.
+        Strip,
+    }
 }
 
 /// What becomes of the headers that say something about the client beside the chain.
@@ -79,11 +104,96 @@ pub(crate) struct Companions {
     pub also: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CompanionMode {
-    FromTrustedPeers,
-    Strip,
-    Keep,
+names! {
+    /// What happens to headers that tell about the client beside the chain.
+    pub(crate) CompanionMode {
+        /// Addresses are removed, and other companions when the peer is not trusted.
+        FromTrustedPeers,
+        /// They are removed, whoever the peer is.
+        Strip,
+        /// They stay as they are.
+        Keep,
+    }
+}
+
+object! {
+    /// Who is the client?
+    ForwardedFields for Forwarded -> Forwarded {
+        /// How elements of the chain are read.
+        "mode" mode: default ChainMode = ChainMode::Strict;
+        /// Which proxies are trusted: by number, by address, or by identity.
+        "trust" trust: required Trust;
+        /// For sidecars: what the gateway in front sends.
+        "gatewaySends" gateway_sends: default GatewaySends = GatewaySends::Original;
+        /// How long a chain may be. A longer one is `tooLong`.
+        "limits" limits: optional Limits;
+        /// What follows from each anomaly of a chain.
+        "anomalies" anomalies: optional Anomalies;
+        /// What the next hop gets as `x-forwarded-for`.
+        "outbound" outbound: default Outbound = Outbound::Keep;
+        /// A header that is set to the client's address, and absent when the client is unknown.
+        "clientIpHeader" client_ip_header: optional HeaderName;
+        /// Clients that may come. The longest matching prefix of `allow` and `deny` decides; an address in neither is refused exactly when there is an `allow` list, and an unknown client when there is either. An IPv4-mapped address counts as the IPv4 address.
+        "allow" allow: optional NonEmpty<Cidr>;
+        /// Clients that may not come.
+        "deny" deny: optional NonEmpty<Cidr>;
+        /// What happens to headers that say something about the client beside the chain.
+        "companions" companions: default Companions = Companions::all(CompanionMode::FromTrustedPeers);
+        /// Paths where a broken chain refuses nothing.
+        "exempt" exempt: optional Exempt;
+    }
+}
+
+object! {
+    /// Which proxies are trusted: by number, by address, or by identity.
+    TrustFields for Trust -> Trust {
+        /// How many trusted proxies stand in front of the gateway, the direct peer included: the number of Istio's `numTrustedProxies`. A range (also one of a single number) needs `cidrs` or `identities`.
+        "hops" hops: optional Hops;
+        /// Addresses of trusted proxies.
+        "cidrs" cidrs: optional NonEmpty<Cidr>;
+        /// SPIFFE ids of trusted peers. A last `*` matches any rest; at least the first segment of the path must be whole, for `filter validate` the namespace too. A policy for `SidecarInbound` needs identities, and beside them `hops`, `cidrs` or `gatewaySends: Canonical`.
+        "identities" identities: optional NonEmpty<Identity>;
+        any of "hops" "cidrs" "identities";
+    }
+}
+
+object! {
+    /// At least `min` and at most `max` trusted proxies. Needs `cidrs` or `identities`.
+    HopRangeFields for HopRange -> Hops {
+        /// The least number of trusted proxies.
+        "min" min: required Whole<0, MOST_HOPS>;
+        /// The greatest number of trusted proxies.
+        "max" max: required Whole<0, MOST_HOPS>;
+    }
+}
+
+object! {
+    /// How long a chain may be.
+    LimitsFields for Limits -> Limits {
+        /// The most elements of a chain, the appended peer included.
+        "elements" elements: default Whole<1, 1000> = Limits::DEFAULT.elements;
+        /// The most bytes of a chain.
+        "bytes" bytes: default Whole<64, 61440> = Limits::DEFAULT.bytes;
+    }
+}
+
+object! {
+    /// Exceptions to `FromTrustedPeers`.
+    CompanionListFields for CompanionLists -> Companions {
+        /// Companions that stay: addresses when the peer is trusted, others whoever the peer is.
+        "keep" keep: optional NonEmpty<Companion>;
+        /// Further headers that are removed as addresses are; a last `*` behind a `-` matches any rest.
+        "also" also: optional NonEmpty<Companion>;
+        any of "keep" "also";
+    }
+}
+
+object! {
+    /// Paths where a request without a received chain has its peer as the client, and a broken chain leaves the client unknown.
+    ExemptFields for Exempt -> Vec<PathPattern> {
+        /// Where a load balancer's own health checks arrive: `/exact` or `/tree/*`, compared as the paths of rules are.
+        "paths" paths: required AtLeastOne<ExemptPath>;
+    }
 }
 
 impl Companions {
@@ -104,110 +214,67 @@ impl Companions {
 /// More trusted proxies in a row than anybody has.
 const MOST_HOPS: u32 = 32;
 
-impl Read for Forwarded {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let before = node.problems.count();
-        let mut fields = Fields::open(node)?;
-        let mode = fields
-            .with("mode", |node| {
-                choice(
-                    node,
-                    &[
-                        ("Strict", ChainMode::Strict),
-                        ("Lenient", ChainMode::Lenient),
-                        ("Envoy", ChainMode::Envoy),
-                    ],
-                )
-            })
-            .unwrap_or(ChainMode::Strict);
-        let mode_is_whole = fields.problems.count() == before;
-        let trust = fields.required::<Trust>("trust");
-        let gateway_sends = fields.with("gatewaySends", |node| {
-            choice(
-                node,
-                &[
-                    ("Original", GatewaySends::Original),
-                    ("Canonical", GatewaySends::Canonical),
-                ],
-            )
-        });
-        let limits = fields.optional("limits");
-        let trust_is_whole = fields.problems.count() == before;
-        let anomalies = fields.with("anomalies", anomalies).unwrap_or_default();
-        let before = fields.problems.count();
-        let outbound = fields
-            .with("outbound", |node| {
-                choice(
-                    node,
-                    &[
-                        ("Keep", Outbound::Keep),
-                        ("Append", Outbound::Append),
-                        ("Replace", Outbound::Replace),
-                        ("Truncate", Outbound::Truncate),
-                        ("Strip", Outbound::Strip),
-                    ],
-                )
-            })
-            .unwrap_or(Outbound::Keep);
-        let outbound_is_whole = mode_is_whole && fields.problems.count() == before;
-        let client_ip_header = fields.optional("clientIpHeader");
-        let allow = fields.filled("allow");
-        let deny = fields.filled("deny");
-        let companions = fields
-            .optional("companions")
-            .unwrap_or(Companions::all(CompanionMode::FromTrustedPeers));
-        let exempt = fields.optional::<Exempt>("exempt");
-        let before = fields.problems.count();
-        let known = fields.finish() == before;
-        let trust = trust?;
+impl Forwarded {
+    fn build(given: ForwardedFields, fields: Fields<'_, '_>) -> Option<Self> {
+        let known = fields.finish();
+        let trust_is_whole = known
+            && given.mode.is_whole
+            && given.trust.is_whole
+            && given.gateway_sends.is_whole
+            && given.limits.is_whole;
+        let trust = given.trust.value?;
         Some(Self {
-            mode,
+            mode: given.mode.value,
             hops: trust.hops,
             cidrs: trust.cidrs,
             identities: trust.identities,
-            trust_is_whole: trust_is_whole && known,
-            outbound_is_whole: outbound_is_whole && known,
-            gateway_sends,
-            limits,
-            anomalies,
-            outbound,
-            client_ip_header,
-            allow,
-            deny,
-            companions,
-            exempt: exempt.map_or_else(Vec::new, |exempt| exempt.0),
+            trust_is_whole,
+            outbound_is_whole: known && given.mode.is_whole && given.outbound.is_whole,
+            gateway_sends: given
+                .gateway_sends
+                .is_there
+                .then_some(given.gateway_sends.value),
+            limits: given.limits.value,
+            anomalies: given.anomalies.value.unwrap_or_default(),
+            outbound: given.outbound.value,
+            client_ip_header: given.client_ip_header.value,
+            allow: given.allow.value.unwrap_or_default(),
+            deny: given.deny.value.unwrap_or_default(),
+            companions: given.companions.value,
+            exempt: given.exempt.value.unwrap_or_default(),
         })
     }
 }
 
-impl Read for Companions {
+impl Kind for Companions {
+    type Value = Self;
+
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        if !node.is_object() {
-            let mode = choice(
-                node,
-                &[
-                    ("FromTrustedPeers", CompanionMode::FromTrustedPeers),
-                    ("Strip", CompanionMode::Strip),
-                    ("Keep", CompanionMode::Keep),
-                ],
-            )?;
-            return Some(Self::all(mode));
+        if node.is_object() {
+            return CompanionLists::read(node);
         }
-        let mut fields = Fields::open(node)?;
-        let named = fields.has("keep") || fields.has("also");
-        let keep: Vec<Companion> = fields.filled("keep");
-        let before = fields.problems.count();
-        let also: Vec<Companion> = fields.filled("also");
-        let also_is_whole = fields.problems.count() == before;
-        if !named {
-            fields.absent(
-                &["keep", "also"],
-                "neither `keep` nor `also`",
-                "at least one of them",
-                None,
-            );
-        }
-        let listed = sorted(also.iter().map(|also| also.0.as_str()).collect());
+        CompanionMode::read(node).map(Self::all)
+    }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        CompanionMode::describe(definitions).or(CompanionLists::describe(definitions))
+    }
+}
+
+impl Written for Companions {
+    fn written(value: &Self) -> Value {
+        CompanionMode::written(&value.mode)
+    }
+}
+
+struct CompanionLists;
+
+impl CompanionLists {
+    #[expect(clippy::unnecessary_wraps, reason = "as every `build`")]
+    fn build(given: CompanionListFields, mut fields: Fields<'_, '_>) -> Option<Companions> {
+        let keep = given.keep.value.unwrap_or_default();
+        let also = given.also.value.unwrap_or_default();
+        let listed = sorted(also.iter().map(String::as_str).collect());
         // A prefix ends in `-*`; no header has so many parts.
         let covered = |name: &str| {
             is_companion(name)
@@ -217,8 +284,8 @@ impl Read for Companions {
                     listed.binary_search(&format!("{prefix}*").as_str()).is_ok()
                 })
         };
-        for (index, Companion(name)) in keep.iter().enumerate() {
-            if also_is_whole && !covered(name) && !fields.problems.passes_over() {
+        for (index, name) in keep.iter().enumerate() {
+            if given.also.is_whole && !covered(name) && !fields.problems.passes_over() {
                 let field = format!("keep[{index}]");
                 let found = format!("`{name}`, which stays anyway");
                 fields.problem(
@@ -229,20 +296,21 @@ impl Read for Companions {
             }
         }
         fields.finish();
-        let names = |list: Vec<Companion>| list.into_iter().map(|name| name.0).collect();
-        Some(Self {
+        Some(Companions {
             mode: CompanionMode::FromTrustedPeers,
-            keep: names(keep),
-            also: names(also),
+            keep,
+            also,
         })
     }
 }
 
 /// A header's name in lower case; a last `*` matches any rest.
-struct Companion(String);
+struct Companion;
 
-impl Read for Companion {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
+impl Kind for Companion {
+    type Value = String;
+
+    fn read(node: Node<'_, '_>) -> Option<String> {
         let good = |name: &String| {
             let (fixed, wild) = match name.strip_suffix('*') {
                 Some(fixed) => (fixed, true),
@@ -255,31 +323,40 @@ impl Read for Companion {
                 && (is_companion(name) || super::leaves::may_set(name))
         };
         match node.text().map(|name| name.to_ascii_lowercase()).filter(good) {
-            Some(name) => Some(Self(name)),
+            Some(name) => Some(name),
             None => node.refuse_with(
                 "the name of a header, or a prefix as in `x-shop-*`",
                 "not `x-forwarded-for` (see `outbound`), not `x-forwarded-client-cert`, `x-envoy-*`, `x-request-id` and trace headers, which others write, and no header of the protocol",
             ),
         }
     }
-}
 
-/// Paths where a broken chain refuses nothing.
-struct Exempt(Vec<PathPattern>);
-
-impl Read for Exempt {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let mut fields = Fields::open(node)?;
-        let paths: Option<Filled<ExemptPath>> = fields.required("paths");
-        fields.finish();
-        Some(Self(paths?.0.into_iter().map(|path| path.0).collect()))
+    fn describe(definitions: &mut Definitions) -> Described {
+        definitions.named(
+            "CompanionName",
+            "The name of a header; in `also` a last `*` behind a `-` matches any rest.",
+            json!({"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"}),
+            "header name",
+        )
     }
 }
 
-struct ExemptPath(PathPattern);
+/// Paths where a broken chain refuses nothing.
+struct Exempt;
 
-impl Read for ExemptPath {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
+impl Exempt {
+    fn build(given: ExemptFields, fields: Fields<'_, '_>) -> Option<Vec<PathPattern>> {
+        fields.finish();
+        given.paths.value
+    }
+}
+
+struct ExemptPath;
+
+impl Kind for ExemptPath {
+    type Value = PathPattern;
+
+    fn read(node: Node<'_, '_>) -> Option<PathPattern> {
         let expected = "`/exact` or `/tree/*`";
         match node.text().as_deref() {
             Some("*" | "/*") => node.refuse_with(
@@ -287,10 +364,14 @@ impl Read for ExemptPath {
                 "everywhere a broken chain would refuse nothing; the actions under `anomalies` say that plainly",
             ),
             text => match text.and_then(PathPattern::parse) {
-                Some(pattern) => Some(Self(pattern)),
+                Some(pattern) => Some(pattern),
                 None => node.refuse_with(expected, super::rule::PATHS),
             },
         }
+    }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        PathPattern::describe(definitions)
     }
 }
 
@@ -300,44 +381,43 @@ struct Trust {
     identities: Vec<String>,
 }
 
-impl Read for Trust {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let mut fields = Fields::open(node)?;
-        const NAMES: [&str; 3] = ["hops", "cidrs", "identities"];
-        let named = NAMES.iter().any(|name| fields.has(name));
-        let hops = fields.optional("hops");
-        let cidrs = fields.filled("cidrs");
-        let identities = fields.filled::<Identity>("identities");
-        if !named {
-            fields.absent(
-                &NAMES,
-                "none of `hops`, `cidrs` and `identities`",
-                "at least one of them",
-                None,
-            );
-        }
+impl Trust {
+    #[expect(clippy::unnecessary_wraps, reason = "as every `build`")]
+    fn build(given: TrustFields, fields: Fields<'_, '_>) -> Option<Self> {
         fields.finish();
         Some(Self {
-            hops,
-            cidrs,
-            identities: identities.into_iter().map(|identity| identity.0).collect(),
+            hops: given.hops.value,
+            cidrs: given.cidrs.value.unwrap_or_default(),
+            identities: given.identities.value.unwrap_or_default(),
         })
     }
 }
 
-impl Read for Hops {
+impl Kind for Hops {
+    type Value = Self;
+
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        if !node.is_object() {
-            let hops = whole(node, 0, MOST_HOPS)?;
-            return Some(Self {
-                min: hops,
-                max: hops,
-                range: false,
-            });
+        if node.is_object() {
+            return HopRange::read(node);
         }
-        let mut fields = Fields::open(node)?;
-        let min = fields.required_with("min", |node| whole(node, 0, MOST_HOPS));
-        let max = fields.required_with("max", |node| whole(node, 0, MOST_HOPS));
+        let hops = Whole::<0, MOST_HOPS>::read(node)?;
+        Some(Self {
+            min: hops,
+            max: hops,
+            range: false,
+        })
+    }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        Whole::<0, MOST_HOPS>::describe(definitions).or(HopRange::describe(definitions))
+    }
+}
+
+struct HopRange;
+
+impl HopRange {
+    fn build(given: HopRangeFields, mut fields: Fields<'_, '_>) -> Option<Hops> {
+        let (min, max) = (given.min.value, given.max.value);
         if let (Some(min), Some(max)) = (min, max)
             && min > max
         {
@@ -348,7 +428,7 @@ impl Read for Hops {
             );
         }
         fields.finish();
-        Some(Self {
+        Some(Hops {
             min: min?,
             max: max?,
             range: true,
@@ -357,10 +437,12 @@ impl Read for Hops {
 }
 
 /// A SPIFFE id, or a prefix of ids that ends in `*`.
-struct Identity(String);
+struct Identity;
 
-impl Read for Identity {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
+impl Kind for Identity {
+    type Value = String;
+
+    fn read(node: Node<'_, '_>) -> Option<String> {
         let good = |text: &str| {
             let fixed = text.strip_suffix('*').unwrap_or(text);
             let path = fixed
@@ -375,12 +457,21 @@ impl Read for Identity {
                 })
         };
         match node.text().filter(|text| good(text)) {
-            Some(text) => Some(Self(text)),
+            Some(text) => Some(text),
             None => node.refuse_with(
                 "a SPIFFE id, as in `spiffe://cluster.local/ns/istio-system/sa/gateway`",
                 "only a last `*` is a wildcard, and at least one segment of the path comes before it",
             ),
         }
+    }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        definitions.named(
+            "Identity",
+            "A SPIFFE id; a last `*` matches any rest.",
+            json!({"type": "string", "pattern": r"^spiffe://[!-)+-.0-~]+/[!-)+-~]+\*?$"}),
+            "SPIFFE id",
+        )
     }
 }
 
@@ -398,38 +489,53 @@ impl Limits {
     };
 }
 
-impl Read for Limits {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let mut fields = Fields::open(node)?;
-        let elements = fields
-            .with("elements", |node| whole(node, 1, 1000))
-            .unwrap_or(Self::DEFAULT.elements);
-        let bytes = fields
-            .with("bytes", |node| whole(node, 64, 61440))
-            .unwrap_or(Self::DEFAULT.bytes);
+impl Limits {
+    #[expect(clippy::unnecessary_wraps, reason = "as every `build`")]
+    fn build(given: LimitsFields, fields: Fields<'_, '_>) -> Option<Self> {
         fields.finish();
-        Some(Self { elements, bytes })
+        Some(Self {
+            elements: given.elements.value,
+            bytes: given.bytes.value,
+        })
     }
 }
 
-fn anomalies(node: Node<'_, '_>) -> Option<Vec<(Anomaly, Action)>> {
-    let mut fields = Fields::open(node)?;
-    let mut actions = Vec::new();
-    for anomaly in Anomaly::ALL {
-        let action = fields.with(anomaly.name(), |node| {
-            choice(
-                node,
-                &[
-                    ("Allow", Action::Allow),
-                    ("Strip", Action::Strip),
-                    ("Reject", Action::Reject),
-                ],
-            )
-        });
-        actions.extend(action.map(|action| (anomaly, action)));
+/// What follows from each anomaly: an object with their names.
+struct Anomalies;
+
+impl Kind for Anomalies {
+    type Value = Vec<(Anomaly, Action)>;
+
+    fn read(node: Node<'_, '_>) -> Option<Self::Value> {
+        let mut fields = Fields::open(node)?;
+        let mut actions = Vec::new();
+        for anomaly in Anomaly::ALL {
+            let action = fields.optional::<Action>(anomaly.name()).value;
+            actions.extend(action.map(|action| (anomaly, action)));
+        }
+        fields.finish();
+        Some(actions)
     }
-    fields.finish();
-    Some(actions)
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        let fields = |definitions: &mut Definitions| {
+            let field = |anomaly: Anomaly| Field {
+                name: anomaly.name(),
+                about: anomaly.when().to_owned(),
+                is_required: false,
+                kind: Action::describe(definitions),
+                default: Some(Action::written(&anomaly.default_action())),
+            };
+            Anomaly::ALL.map(field).into()
+        };
+        let about = ["What follows from each anomaly of a chain."];
+        let together = Together {
+            any: &[],
+            one: &[],
+            rest: Vec::new(),
+        };
+        definitions.object("Anomalies", &about, fields, together)
+    }
 }
 
 /// Checks what the fields mean together.
@@ -561,7 +667,7 @@ fn check_trust(
 fn check_outbound(forwarded: &Forwarded, path: Path<'_>, problems: &mut Problems) {
     let problem = match (forwarded.mode, forwarded.outbound) {
         (ChainMode::Envoy, Outbound::Strip) => {
-            ConfigError::new(path, "`Strip` in mode `Envoy`", "another mode of sending")
+            ConfigError::new(path, "`Strip` in mode `Envoy`", "another value")
         }
         (ChainMode::Lenient, Outbound::Keep | Outbound::Append) => {
             let found = "a chain sent on as it came, in mode `Lenient`";

@@ -1,8 +1,27 @@
 //! `spec.jwt`, as written.
 
-use crate::spec::read::{Fields, Node, Path, Read, choice};
+use crate::spec::kind::{AtLeastOne, List, names, object};
+use crate::spec::read::{Fields, Path};
 use crate::spec::sorted;
 use crate::spec::{ConfigError, Problems, Provider, Rule};
+
+object! {
+    /// Who is calling, and may they?
+    JwtFields for Jwt -> Jwt {
+        /// Who issues tokens. Names and issuers are unique.
+        "providers" providers: required AtLeastOne<Provider>;
+        /// The first rule whose `hosts`, `paths` and `methods` all match decides. A rule behind one that matches everything is refused; one behind several that together match all it matches is a finding.
+        "rules" rules: optional List<Rule>;
+        /// What is asked for where no rule matches. There is no default, so that nobody is let in by an omission.
+        "otherwise" otherwise: required Access,
+            absent "`Require`, `Optional`, `Open` or `Deny`, for requests that no rule matches"
+            "there is no default, so that nobody is let in by an omission";
+        /// What happens to a path that servers read in different ways, where a rule has `paths`.
+        "ambiguousPath" ambiguous_path: default AmbiguousPath = AmbiguousPath::Reject;
+        /// What happens to a CORS preflight: `OPTIONS` with `origin` and `access-control-request-method`, neither empty, and no header such as `x-http-method-override`.
+        "preflight" preflight: default Preflight = Preflight::Pass;
+    }
+}
 
 pub(crate) struct Jwt {
     pub providers: Vec<Provider>,
@@ -12,104 +31,50 @@ pub(crate) struct Jwt {
     pub preflight: Preflight,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    Require,
-    Optional,
-    Open,
-    Deny,
+names! {
+    /// What is asked for.
+    pub(crate) Access {
+        /// A good token is needed.
+        Require,
+        /// No token is fine, a bad one is not.
+        Optional,
+        /// Tokens are not looked at.
+        Open,
+        /// Nobody is let in.
+        Deny,
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AmbiguousPath {
-    Reject,
-    Allow,
+names! {
+    /// What happens to a path that servers read in different ways.
+    pub(crate) AmbiguousPath {
+        /// The request is refused.
+        Reject,
+        /// Escapes, slashes and segments are compared as they stand.
+        Allow,
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Preflight {
-    Pass,
-    Judge,
+names! {
+    /// What happens to a CORS preflight where a token is asked for.
+    pub(crate) Preflight {
+        /// It needs no token. `access: Deny` and what is ambiguous hold for it too.
+        Pass,
+        /// It is judged as any request.
+        Judge,
+    }
 }
 
-impl Read for Jwt {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let mut fields = Fields::open(node)?;
-        let providers: Option<Vec<Provider>> = fields.required("providers");
-        if providers.as_ref().is_some_and(Vec::is_empty) {
-            fields.problem("providers", "an empty list", "at least one provider");
-        }
-        let rules = fields.optional("rules").unwrap_or_default();
-        if !fields.has("otherwise") {
-            fields.absent(
-                &["otherwise"],
-                "nothing",
-                "`Require`, `Optional`, `Open` or `Deny`, for requests that no rule matches",
-                Some("there is no default, so that nobody is let in by an omission"),
-            );
-        }
-        let otherwise = fields.optional("otherwise");
-        let ambiguous_path = fields
-            .with("ambiguousPath", |node| {
-                choice(
-                    node,
-                    &[
-                        ("Reject", AmbiguousPath::Reject),
-                        ("Allow", AmbiguousPath::Allow),
-                    ],
-                )
-            })
-            .unwrap_or(AmbiguousPath::Reject);
-        let preflight = fields
-            .with("preflight", |node| {
-                choice(
-                    node,
-                    &[("Pass", Preflight::Pass), ("Judge", Preflight::Judge)],
-                )
-            })
-            .unwrap_or(Preflight::Pass);
+impl Jwt {
+    fn build(given: JwtFields, fields: Fields<'_, '_>) -> Option<Self> {
         fields.finish();
         Some(Self {
-            providers: providers?,
-            rules,
-            otherwise: otherwise?,
-            ambiguous_path,
-            preflight,
+            providers: given.providers.value?,
+            rules: given.rules.value.unwrap_or_default(),
+            otherwise: given.otherwise.value?,
+            ambiguous_path: given.ambiguous_path.value,
+            preflight: given.preflight.value,
         })
-    }
-}
-
-impl Read for Access {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        choice(
-            node,
-            &[
-                ("Require", Self::Require),
-                ("Optional", Self::Optional),
-                ("Open", Self::Open),
-                ("Deny", Self::Deny),
-            ],
-        )
-    }
-}
-
-/// A text that is not empty.
-pub(super) struct Name(pub String);
-
-impl Read for Name {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        named(node).map(Self)
-    }
-}
-
-pub(super) fn names(names: Vec<Name>) -> Vec<String> {
-    names.into_iter().map(|name| name.0).collect()
-}
-
-pub(super) fn named(node: Node<'_, '_>) -> Option<String> {
-    match node.text().filter(|text| !text.is_empty()) {
-        Some(text) => Some(text),
-        None => node.refuse("a text that is not empty"),
     }
 }
 

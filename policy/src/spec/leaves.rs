@@ -3,8 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::headers::same_header;
-use crate::spec::read::{Node, Read};
+use crate::spec::describe::{Definitions, Described};
+use crate::spec::kind::Kind;
+use crate::spec::read::Node;
 
 /// The lower-case name of a header that a policy may emit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +50,9 @@ const OTHERS: [&str; 19] = [
 ];
 const OTHERS_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
 
-impl Read for HeaderName {
+impl Kind for HeaderName {
+    type Value = Self;
+
     fn read(node: Node<'_, '_>) -> Option<Self> {
         let name = header_name(&node)?.filter(|name| may_set(name));
         match name {
@@ -57,6 +63,23 @@ impl Read for HeaderName {
             ),
         }
     }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        definitions.named(
+            "HeaderName",
+            "The name of a header (RFC 9110 section 5.1). Pseudo, hop-by-hop, framing and credential headers, `forwarded`, `x-forwarded-*` and `x-envoy-*` can't be set.",
+            json!({"type": "string", "pattern": header_pattern()}),
+            "header name",
+        )
+    }
+}
+
+/// Bytes. The longest name in IANA's registry of headers has fewer than half of them.
+const LONGEST_HEADER_NAME: usize = 128;
+
+/// A header's name (RFC 9110 section 5.1) as a pattern of the JSON Schema.
+fn header_pattern() -> String {
+    format!("^[!#$%&'*+.^_`|~0-9A-Za-z-]{{1,{LONGEST_HEADER_NAME}}}$")
 }
 
 /// Whether a header in lower case, in any spelling, is nobody else's.
@@ -81,14 +104,27 @@ fn header_name(node: &Node<'_, '_>) -> Option<Option<String>> {
     let Some(name) = node.text() else {
         return Some(None);
     };
-    Some((name.len() <= 128 && is_token(&name)).then(|| name.to_ascii_lowercase()))
+    Some((name.len() <= LONGEST_HEADER_NAME && is_token(&name)).then(|| name.to_ascii_lowercase()))
 }
 
-/// Reads the name of a header that is only looked at.
-pub(crate) fn source_header(node: Node<'_, '_>) -> Option<String> {
-    match header_name(&node).flatten() {
-        Some(name) => Some(name),
-        None => node.refuse("the name of a header"),
+/// The name of a header that is only looked at, in lower case.
+pub(crate) struct SourceHeader;
+
+impl Kind for SourceHeader {
+    type Value = String;
+
+    fn read(node: Node<'_, '_>) -> Option<String> {
+        match header_name(&node).flatten() {
+            Some(name) => Some(name),
+            None => node.refuse("the name of a header"),
+        }
+    }
+
+    fn describe(_: &mut Definitions) -> Described {
+        Described::new(
+            json!({"type": "string", "pattern": header_pattern()}),
+            "header name",
+        )
     }
 }
 
@@ -116,15 +152,30 @@ pub(crate) fn duration(node: Node<'_, '_>, least: u64, most: u64) -> Option<Dura
     }
 }
 
-/// Reads the realm of a challenge: text that needs no escapes in a quoted string (RFC 9110 section 5.6.4).
-pub(crate) fn realm(node: Node<'_, '_>) -> Option<String> {
-    let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
-    match node
-        .text()
-        .filter(|text| !text.is_empty() && text.len() <= 128 && text.bytes().all(plain))
-    {
-        Some(text) => Some(text),
-        None => node.refuse("1 to 128 printable ASCII characters without quotes and backslashes"),
+/// The realm of a challenge: text that needs no escapes in a quoted string (RFC 9110 section 5.6.4).
+pub(crate) struct Realm;
+
+impl Kind for Realm {
+    type Value = String;
+
+    fn read(node: Node<'_, '_>) -> Option<String> {
+        let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
+        match node
+            .text()
+            .filter(|text| !text.is_empty() && text.len() <= 128 && text.bytes().all(plain))
+        {
+            Some(text) => Some(text),
+            None => {
+                node.refuse("1 to 128 printable ASCII characters without quotes and backslashes")
+            }
+        }
+    }
+
+    fn describe(_: &mut Definitions) -> Described {
+        Described::new(
+            json!({"type": "string", "pattern": r"^[ !#-\[\]-~]{1,128}$"}),
+            "text",
+        )
     }
 }
 

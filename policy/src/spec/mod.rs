@@ -1,21 +1,22 @@
 //! What users write: the wire types of a HeaderPolicy. They hold values and no behaviour; `compile` turns them into a [`crate::Policy`].
 //!
-//! docs/header-policy.md describes every field; the JSON Schema is generated from these types.
+//! docs/header-policy.md describes every field; its tables and the JSON Schema are made from the tables that the reader reads by ([`kind`]).
 
+pub(crate) mod describe;
 mod error;
 mod fingerprint;
 mod forwarded;
 mod jwt;
+pub(crate) mod kind;
 mod leaves;
 mod provider;
 pub(crate) mod read;
 #[cfg(feature = "findings")]
 mod review;
 mod rule;
-#[cfg(feature = "schema")]
-mod schema;
 mod sorted;
 
+pub use describe::{reference_tables, schema};
 pub use error::ConfigError;
 pub(crate) use error::Problems;
 pub use fingerprint::Fingerprint;
@@ -29,15 +30,16 @@ pub(crate) use provider::{Claim, Encoding, Location, Provider, TokenAfter};
 #[cfg(feature = "findings")]
 pub use review::{Review, review};
 pub(crate) use rule::{ClaimTest, Rule, Scalar};
-#[cfg(feature = "schema")]
-pub use schema::schema;
 pub(crate) use sorted::sorted;
 
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::headers::plain_name;
 use crate::request::Position;
-use crate::spec::read::{Fields, Node, Path, Read, choice};
+use crate::spec::describe::{Definitions, Described};
+use crate::spec::kind::{Foreign, Kind, Text, constant, names, object};
+use crate::spec::read::{Fields, Node, Path};
 
 /// The group and version of the API, in this one place.
 pub const API_VERSION: &str = "policy.kyma-istio.dev/v1alpha1";
@@ -58,20 +60,134 @@ pub(crate) struct Spec {
 }
 
 /// `spec.replies`, as written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Replies {
     pub body: Body,
     pub reason_header: Option<HeaderName>,
     pub realm: Option<String>,
 }
 
-/// The body of a refusal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Body {
-    #[default]
-    ProblemJson,
-    Plain,
-    Empty,
+names! {
+    /// The body of a refusal.
+    pub(crate) Body {
+        /// A problem in JSON (RFC 9457): `type`, `title` and `status`, and nothing of the request.
+        ProblemJson,
+        /// A neutral phrase.
+        Plain,
+        /// No body.
+        Empty,
+    }
+}
+
+names! {
+    /// Whether something acts or only counts.
+    pub(crate) Mode {
+        /// What is decided happens.
+        Enforce,
+        /// What is decided is counted. A policy in shadow edits, strips and refuses nothing. A rule in shadow strips, and what it would refuse goes on with its token and without claim headers; what is ambiguous only for such rules is noted, and they don't match.
+        Shadow,
+    }
+}
+
+names! {
+    /// Where a proxy stands.
+    Place {
+        /// Istio's node id and the listener's direction tell, for each stream. A stream that can't be placed is refused.
+        Detect,
+        /// An ingress gateway: Envoy has appended the direct peer to the chain.
+        Gateway,
+        /// A sidecar's inbound side: the peer is known by its mTLS identity.
+        SidecarInbound,
+        /// A sidecar's outbound side: the caller is the workload itself.
+        SidecarOutbound,
+    }
+}
+
+names! {
+    /// What happens to a sidecar's own outbound requests.
+    OutboundTraffic {
+        /// They are left alone and counted.
+        Pass,
+        /// They are judged as other traffic.
+        Judge,
+    }
+}
+
+object! {
+    /// Whom a proxy believes about the client's address, and which tokens a request must carry.
+    DocumentFields as HeaderPolicy {
+        /// The group and version of the API.
+        "apiVersion" api_version: required ApiVersion;
+        /// The kind of the document; may be left out.
+        "kind" kind: optional DocumentKind;
+        /// Names and labels, as Kubernetes has them.
+        "metadata" metadata: optional Foreign;
+        /// The policy.
+        "spec" spec: later Spec;
+    }
+}
+
+struct ApiVersion;
+
+impl Kind for ApiVersion {
+    type Value = ();
+
+    fn read(node: Node<'_, '_>) -> Option<()> {
+        constant(node, API_VERSION)
+    }
+
+    fn describe(_: &mut Definitions) -> Described {
+        Described::new(json!({"type": "string", "const": API_VERSION}), API_VERSION)
+    }
+}
+
+struct DocumentKind;
+
+impl Kind for DocumentKind {
+    type Value = ();
+
+    fn read(node: Node<'_, '_>) -> Option<()> {
+        constant(node, KIND)
+    }
+
+    fn describe(_: &mut Definitions) -> Described {
+        Described::new(json!({"type": "string", "const": KIND}), KIND)
+    }
+}
+
+object! {
+    /// The policy.
+    SpecFields for Spec -> Spec {
+        /// Where `filter deploy` attaches the policy. The filter does not read it, and it is no part of the fingerprint.
+        "target" target: optional Foreign;
+        /// Free text. `filter deploy` sets it so that no two roll-outs carry the same bytes.
+        "revision" revision: optional Text;
+        /// Whether the policy acts or only counts.
+        "mode" mode: default Mode = Mode::Enforce;
+        /// Where the proxy stands.
+        "position" position: default Place = Place::Detect;
+        /// What happens to a sidecar's own outbound requests.
+        "outboundTraffic" outbound_traffic: default OutboundTraffic = OutboundTraffic::Pass;
+        /// Who is the client?
+        "forwarded" forwarded: optional Forwarded;
+        /// Who is calling, and may they?
+        "jwt" jwt: optional Jwt;
+        /// How a refusal looks.
+        "replies" replies: optional Replies;
+        any of "forwarded" "jwt";
+    }
+}
+
+object! {
+    /// How a refusal looks.
+    RepliesFields for Replies -> Replies {
+        /// The body of a refusal.
+        "body" body: default Body = Replies::DEFAULT.body;
+        /// A header that carries the reason on refusals.
+        "reasonHeader" reason_header: optional HeaderName;
+        /// The realm in `WWW-Authenticate`. Without it the realm is `protected`, since RFC 6750 section 3 wants at least one parameter.
+        "realm" realm: optional leaves::Realm;
+    }
 }
 
 /// A document as a person writes it, or as the filter gets it: `apiVersion` and `spec`, and in files `kind` and `metadata`.
@@ -95,16 +211,12 @@ impl<'a> Document<'a> {
                 return None;
             }
         };
-        let mut fields = Fields::open(Node {
+        let (_, mut fields) = DocumentFields::open(Node {
             raw,
             path: Path::Root,
             problems,
             quiet: false,
         })?;
-        fields.required_with("apiVersion", |node| choice(node, &[(API_VERSION, ())]));
-        fields.with("kind", |node| choice(node, &[(KIND, ())]));
-        // Names and labels are Kubernetes' business.
-        fields.foreign("metadata");
         let raw_spec = fields.raw("spec");
         if raw_spec.is_none() {
             fields.absent(&["spec"], "nothing", "the policy", None);
@@ -125,85 +237,46 @@ impl<'a> Document<'a> {
     }
 }
 
-impl Read for Spec {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let before = node.problems.count();
-        let mut fields = Fields::open(node)?;
-        fields.foreign("target");
-        fields.optional::<String>("revision");
-        let shadow = fields.with("mode", shadow_mode).unwrap_or(false);
-        let position = fields
-            .with("position", |node| {
-                choice(
-                    node,
-                    &[
-                        ("Detect", None),
-                        ("Gateway", Some(Position::Gateway)),
-                        ("SidecarInbound", Some(Position::SidecarInbound)),
-                        ("SidecarOutbound", Some(Position::SidecarOutbound)),
-                    ],
-                )
-            })
-            .unwrap_or(None);
-        let judge_outbound = fields
-            .with("outboundTraffic", |node| {
-                choice(node, &[("Pass", false), ("Judge", true)])
-            })
-            .unwrap_or(false);
-        let plain = fields.problems.count() == before;
-        let named = (fields.has("forwarded"), fields.has("jwt"));
-        let forwarded = fields.optional("forwarded");
-        let jwt = fields.optional("jwt");
-        if named == (false, false) {
-            fields.absent(
-                &["forwarded", "jwt"],
-                "neither `forwarded` nor `jwt`",
-                "at least one of them",
-                None,
-            );
-        }
-        let replies = fields.optional("replies").unwrap_or_default();
-        let read = fields.problems.count();
-        let whole = plain && fields.finish() == read;
+impl Spec {
+    #[expect(clippy::unnecessary_wraps, reason = "as every `build`")]
+    fn build(given: SpecFields, fields: Fields<'_, '_>) -> Option<Self> {
+        let plain = given.target.is_whole
+            && given.revision.is_whole
+            && given.mode.is_whole
+            && given.position.is_whole
+            && given.outbound_traffic.is_whole;
         Some(Self {
-            shadow,
-            position,
-            judge_outbound,
-            forwarded,
-            jwt,
-            replies,
-            whole,
+            whole: fields.finish() && plain,
+            shadow: given.mode.value == Mode::Shadow,
+            position: match given.position.value {
+                Place::Detect => None,
+                Place::Gateway => Some(Position::Gateway),
+                Place::SidecarInbound => Some(Position::SidecarInbound),
+                Place::SidecarOutbound => Some(Position::SidecarOutbound),
+            },
+            judge_outbound: given.outbound_traffic.value == OutboundTraffic::Judge,
+            forwarded: given.forwarded.value,
+            jwt: given.jwt.value,
+            replies: given.replies.value.unwrap_or(Replies::DEFAULT),
         })
     }
 }
 
-/// Reads `Enforce` or `Shadow`; true for the latter.
-fn shadow_mode(node: Node<'_, '_>) -> Option<bool> {
-    choice(node, &[("Enforce", false), ("Shadow", true)])
-}
+impl Replies {
+    /// How a refusal looks without `replies`.
+    const DEFAULT: Self = Self {
+        body: Body::ProblemJson,
+        reason_header: None,
+        realm: None,
+    };
 
-impl Read for Replies {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let mut fields = Fields::open(node)?;
-        let body = fields
-            .with("body", |node| {
-                choice(
-                    node,
-                    &[
-                        ("ProblemJson", Body::ProblemJson),
-                        ("Plain", Body::Plain),
-                        ("Empty", Body::Empty),
-                    ],
-                )
-            })
-            .unwrap_or_default();
-        let reason_header = fields.optional("reasonHeader");
-        let realm = fields.with("realm", leaves::realm);
+    #[expect(clippy::unnecessary_wraps, reason = "as every `build`")]
+    fn build(given: RepliesFields, fields: Fields<'_, '_>) -> Option<Self> {
         fields.finish();
         Some(Self {
-            body,
-            reason_header,
-            realm,
+            body: given.body.value,
+            reason_header: given.reason_header.value,
+            realm: given.realm.value,
         })
     }
 }

@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::spec::error::{ConfigError, Problems, Words};
+use crate::spec::kind::{Given, Kind};
 use crate::spec::sorted;
 
 /// Where in the document a value stands.
@@ -39,11 +40,6 @@ pub(crate) struct Node<'a, 'p> {
     pub problems: &'p mut Problems,
     /// Whether messages name only the kind of what stands here: it could be a secret in the wrong place.
     pub quiet: bool,
-}
-
-/// A wire type. `None` means that a problem was reported.
-pub(crate) trait Read: Sized {
-    fn read(node: Node<'_, '_>) -> Option<Self>;
 }
 
 impl<'a> Node<'a, '_> {
@@ -106,7 +102,7 @@ impl<'a> Node<'a, '_> {
     }
 
     /// Whether the value is an empty list.
-    fn is_empty_list(&self) -> bool {
+    pub fn is_empty_list(&self) -> bool {
         let inside = self
             .raw
             .get()
@@ -128,27 +124,6 @@ impl<'a> Node<'a, '_> {
     /// The text, when the value is one.
     pub fn text(&self) -> Option<String> {
         text(self.raw)
-    }
-}
-
-impl Read for String {
-    #[inline(never)]
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        match node.text() {
-            Some(text) => Some(text),
-            None => node.refuse("a text"),
-        }
-    }
-}
-
-impl Read for bool {
-    #[inline(never)]
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        match node.raw.get() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => node.refuse("`true` or `false`"),
-        }
     }
 }
 
@@ -174,24 +149,6 @@ pub(crate) fn whole(node: Node<'_, '_>, least: u32, most: u32) -> Option<u32> {
     }
 }
 
-impl<T: Read> Read for Vec<T> {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        node.items(T::read)
-    }
-}
-
-/// A list that says something. Many lists mean "any" when they are absent, and an empty one could be taken for either.
-pub(crate) struct Filled<T>(pub Vec<T>);
-
-impl<T: Read> Read for Filled<T> {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        if node.is_empty_list() {
-            return node.refuse_as("an empty list", "at least one entry, or no such field");
-        }
-        node.items(T::read).map(Self)
-    }
-}
-
 /// An object being read, field by field.
 pub(crate) struct Fields<'a, 'p> {
     pub path: Path<'p>,
@@ -199,6 +156,10 @@ pub(crate) struct Fields<'a, 'p> {
     quiet: bool,
     left: Vec<(String, &'a RawValue)>,
     known: Vec<&'static str>,
+    /// Those of them that are there.
+    there: Vec<&'static str>,
+    /// Whether a field stands there twice.
+    twice: bool,
     /// Fields that are missing, each with the place of its problem.
     absent: Vec<(&'static str, usize)>,
 }
@@ -210,12 +171,14 @@ impl<'a, 'p> Fields<'a, 'p> {
         let Some(left) = members(node.raw) else {
             return node.refuse("an object");
         };
+        let mut twice = false;
         let names = left.iter().zip(0usize..);
         let names = names.map(|((name, _), index)| (name.as_str(), index));
         for pair in sorted(names.collect()).windows(2) {
             if let [(name, _), (other, _)] = pair
                 && name == other
             {
+                twice = true;
                 if node.problems.passes_over() {
                     continue;
                 }
@@ -231,6 +194,8 @@ impl<'a, 'p> Fields<'a, 'p> {
             quiet: node.quiet,
             left,
             known: Vec::new(),
+            there: Vec::new(),
+            twice,
             absent: Vec::new(),
         })
     }
@@ -238,7 +203,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     /// The raw value of a field, which counts as read.
     #[inline(never)]
     pub fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
-        self.known.push(name);
+        self.later(name);
         let index = self.left.iter().position(|(field, _)| field == name)?;
         Some(self.left.remove(index).1)
     }
@@ -264,13 +229,55 @@ impl<'a, 'p> Fields<'a, 'p> {
     }
 
     /// Reads a field that may be absent.
-    pub fn optional<T: Read>(&mut self, name: &'static str) -> Option<T> {
-        self.with(name, T::read)
+    pub fn optional<K: Kind>(&mut self, name: &'static str) -> Given<Option<K::Value>> {
+        let is_there = self.is_there(name);
+        let before = self.problems.count();
+        let value = self.with(name, K::read);
+        Given {
+            value,
+            is_there,
+            is_whole: self.problems.count() == before,
+        }
     }
 
-    /// Reads a field; its absence is a problem.
-    pub fn required<T: Read>(&mut self, name: &'static str) -> Option<T> {
-        self.required_with(name, T::read)
+    /// Reads a field; its absence is a problem, with what was expected and a hint where those are given.
+    pub fn required<K: Kind>(
+        &mut self,
+        name: &'static str,
+        absence: Option<(&'static str, &'static str)>,
+    ) -> Given<Option<K::Value>> {
+        self.must_have(name, absence);
+        let given = self.optional::<K>(name);
+        Given {
+            is_whole: given.is_whole && given.is_there,
+            ..given
+        }
+    }
+
+    /// Reads a field that has a default.
+    pub fn or<K: Kind>(&mut self, name: &'static str, default: K::Value) -> Given<K::Value> {
+        let given = self.optional::<K>(name);
+        Given {
+            value: given.value.unwrap_or(default),
+            is_there: given.is_there,
+            is_whole: given.is_whole,
+        }
+    }
+
+    /// A field that the caller reads when others are read.
+    pub fn later(&mut self, name: &'static str) {
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
+    }
+
+    #[inline(never)]
+    fn is_there(&mut self, name: &'static str) -> bool {
+        let is_there = self.has(name);
+        if is_there {
+            self.there.push(name);
+        }
+        is_there
     }
 
     /// Reads a field by `read`; its absence is a problem.
@@ -279,14 +286,40 @@ impl<'a, 'p> Fields<'a, 'p> {
         name: &'static str,
         read: impl FnOnce(Node<'_, '_>) -> Option<T>,
     ) -> Option<T> {
-        self.must_have(name);
+        self.must_have(name, None);
         self.with(name, read)
     }
 
+    /// Reports that none of some fields is there.
     #[inline(never)]
-    fn must_have(&mut self, name: &'static str) {
+    pub fn any_of(&mut self, names: &[&'static str]) {
+        if names.iter().any(|name| self.there.contains(name)) {
+            return;
+        }
+        self.absent(names, none_of(names), "at least one of them", None);
+    }
+
+    /// Reports that not exactly one of some fields is there.
+    #[inline(never)]
+    pub fn one_of(&mut self, names: &[&'static str]) {
+        let there = names.iter().filter(|name| self.there.contains(name));
+        match there.copied().collect::<Vec<_>>().as_slice() {
+            [_] => {}
+            [] => self.absent(names, none_of(names), "one of them", None),
+            several @ [first, ..] => {
+                let found = several.iter().map(|name| format!("`{name}`"));
+                let found = found.collect::<Vec<_>>().join(" and ");
+                self.problem(first, found, "one of them");
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn must_have(&mut self, name: &'static str, absence: Option<(&'static str, &'static str)>) {
         if !self.has(name) {
-            self.absent(&[name], "nothing", "the field, which has no default", None);
+            let expected =
+                absence.map_or("the field, which has no default", |(expected, _)| expected);
+            self.absent(&[name], "nothing", expected, absence.map(|(_, hint)| hint));
         }
     }
 
@@ -295,8 +328,8 @@ impl<'a, 'p> Fields<'a, 'p> {
     pub fn absent(
         &mut self,
         names: &[&'static str],
-        found: &'static str,
-        expected: &'static str,
+        found: impl Into<Words>,
+        expected: impl Into<Words>,
         hint: Option<&str>,
     ) {
         let place = self.problems.count();
@@ -304,22 +337,6 @@ impl<'a, 'p> Fields<'a, 'p> {
         if let Some(first) = names.first() {
             self.problem_with(first, found, expected, hint);
         }
-    }
-
-    /// Reads a list that may be absent, but not empty.
-    pub fn filled<T: Read>(&mut self, name: &'static str) -> Vec<T> {
-        self.optional::<Filled<T>>(name)
-            .map_or_else(Vec::new, |list| list.0)
-    }
-
-    /// Takes a field that others read; it must be an object.
-    pub fn foreign(&mut self, name: &'static str) {
-        self.with(name, |node| {
-            if node.is_object() {
-                return Some(());
-            }
-            node.refuse("an object")
-        });
     }
 
     /// Whether a field that was not read yet is there.
@@ -352,12 +369,17 @@ impl<'a, 'p> Fields<'a, 'p> {
         self.problems.push(problem);
     }
 
-    /// Reports what was not asked for, and returns how many problems there are now.
+    /// Reports unknown fields; true when there is none, and no field twice.
     #[inline(never)]
-    pub fn finish(self) -> usize {
+    pub fn finish(self) -> bool {
+        let mut is_whole = !self.twice;
         let mut slips = Vec::new();
         for (name, _) in &self.left {
-            if self.known.iter().any(|known| known == name) || self.problems.passes_over() {
+            if self.known.iter().any(|known| known == name) {
+                continue;
+            }
+            is_whole = false;
+            if self.problems.passes_over() {
                 continue;
             }
             let field = shown(name);
@@ -379,7 +401,16 @@ impl<'a, 'p> Fields<'a, 'p> {
         for place in slips.into_iter().rev() {
             self.problems.remove(place);
         }
-        self.problems.count()
+        is_whole
+    }
+}
+
+/// As in "none of `a`, `b` and `c`".
+fn none_of(names: &[&str]) -> String {
+    match names {
+        [one, other] => format!("neither `{one}` nor `{other}`"),
+        [rest @ .., last] => format!("none of {} and `{last}`", list(rest)),
+        [] => String::new(),
     }
 }
 

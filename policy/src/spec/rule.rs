@@ -1,12 +1,48 @@
 //! `spec.jwt.rules`, as written.
 
-use serde_json::Number;
+use serde_json::{Number, json};
 
-use super::jwt::{named, names};
 use crate::caller::Json;
 use crate::matching::{HostPattern, MethodPattern, PathPattern};
-use crate::spec::read::{Fields, LARGEST_INTEGER, Node, Read};
-use crate::spec::{Access, Claim};
+use crate::spec::describe::{Definitions, Described};
+use crate::spec::kind::{Kind, List, Name, NonEmpty, object};
+use crate::spec::read::{Fields, LARGEST_INTEGER, Node};
+use crate::spec::{Access, Claim, Mode};
+
+object! {
+    /// What a request must bring.
+    RuleFields for Rule -> Rule {
+        /// A name of its own. It stands in traces, where without it the rule's place in the list does.
+        "name" name: optional Name;
+        /// Without the field any host: `shop.example.com`, `*.example.com` (not the bare domain), `[2001:db8::1]`. Compared without case and port.
+        "hosts" hosts: optional NonEmpty<HostPattern>;
+        /// Without the field any path: `/exact` (and `/exact/`), `/tree/*` (`/tree` and all below), `*`. Compared without the query.
+        "paths" paths: optional NonEmpty<PathPattern>;
+        /// Without the field any method: in upper case, and `GET` means `HEAD` too.
+        "methods" methods: optional NonEmpty<MethodPattern>;
+        /// What is asked for.
+        "access" access: required Access;
+        /// Whose tokens count; without the field those of all providers. Places that only other providers use are not looked at, and what stands there goes on.
+        "providers" providers: optional NonEmpty<Name>;
+        /// What must hold for a verified token, all of it. Only with `Require` and `Optional`.
+        "claims" claims: optional List<ClaimTest>;
+        /// Whether the rule acts or only counts.
+        "mode" mode: default Mode = Mode::Enforce;
+    }
+}
+
+object! {
+    /// A condition on a claim: either `equals` or `contains`.
+    ClaimTestFields for ClaimTest -> ClaimTest {
+        /// The claim: its name, or the names on the way to it.
+        "claim" claim: required Claim;
+        /// What the claim must be.
+        "equals" equals: optional Scalar;
+        /// What must be an item of the claim's list, or a word of its space-separated text.
+        "contains" contains: optional Scalar;
+        one of "equals" "contains";
+    }
+}
 
 pub(crate) struct Rule {
     pub name: Option<String>,
@@ -37,10 +73,9 @@ pub(crate) enum Scalar {
     Number(Number),
 }
 
-impl Read for Rule {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let mut fields = Fields::open(node)?;
-        let name = fields.with("name", named);
+impl Rule {
+    fn build(given: RuleFields, mut fields: Fields<'_, '_>) -> Option<Self> {
+        let name = given.name.value;
         if name.as_deref() == Some("otherwise") {
             fields.problem(
                 "name",
@@ -48,15 +83,9 @@ impl Read for Rule {
                 "another name: this one means that no rule matched",
             );
         }
-        let before = fields.problems.count();
-        let hosts = fields.filled("hosts");
-        let paths = fields.filled("paths");
-        let methods = fields.filled("methods");
-        let lists = fields.problems.count() == before;
-        let access = fields.required("access");
-        let providers = names(fields.filled("providers"));
-        let claims: Vec<ClaimTest> = fields.optional("claims").unwrap_or_default();
-        let shadow = fields.with("mode", super::shadow_mode).unwrap_or(false);
+        let access = given.access.value;
+        let providers = given.providers.value.unwrap_or_default();
+        let claims = given.claims.value.unwrap_or_default();
         if matches!(access, Some(Access::Open | Access::Deny)) {
             for (name, set) in [
                 ("claims", !claims.is_empty()),
@@ -72,23 +101,27 @@ impl Read for Rule {
             }
         }
         // An unknown field may be a slip of one of the lists.
-        let read = fields.problems.count();
-        let whole = lists && fields.finish() == read;
+        let whole = fields.finish()
+            && given.hosts.is_whole
+            && given.paths.is_whole
+            && given.methods.is_whole;
         Some(Self {
             name,
-            hosts,
-            paths,
-            methods,
+            hosts: given.hosts.value.unwrap_or_default(),
+            paths: given.paths.value.unwrap_or_default(),
+            methods: given.methods.value.unwrap_or_default(),
             access: access?,
             providers,
             claims,
-            shadow,
+            shadow: given.mode.value == Mode::Shadow,
             whole,
         })
     }
 }
 
-impl Read for HostPattern {
+impl Kind for HostPattern {
+    type Value = Self;
+
     fn read(node: Node<'_, '_>) -> Option<Self> {
         match node.text().as_deref().and_then(Self::parse) {
             Some(pattern) => Some(pattern),
@@ -97,54 +130,70 @@ impl Read for HostPattern {
             ),
         }
     }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        definitions.named(
+            "Host",
+            "`shop.example.com`, or `*.example.com` for all hosts below a domain.",
+            json!({"type": "string", "pattern": r"^(\*\.)?[A-Za-z0-9._\[\]:-]+$"}),
+            "host",
+        )
+    }
 }
 
 /// What a path is made of.
 pub(super) const PATHS: &str = "a path starts with `/`, has no query, parameters, dot segments, double slashes or escapes of escapes, and escapes what is no printable ASCII";
 
-impl Read for PathPattern {
+impl Kind for PathPattern {
+    type Value = Self;
+
     fn read(node: Node<'_, '_>) -> Option<Self> {
         match node.text().as_deref().and_then(Self::parse) {
             Some(pattern) => Some(pattern),
             None => node.refuse_with("`/exact`, `/tree/*` or `*`", PATHS),
         }
     }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        definitions.named(
+            "PathPattern",
+            "`/exact`, `/tree/*` (`/tree` and all below) or `*`.",
+            json!({"type": "string", "pattern": r##"^(\*|/([!-"$-)+->@-~]*/)?\*|/[!-"$-)+->@-~]*)$"##}),
+            "path",
+        )
+    }
 }
 
-impl Read for MethodPattern {
+impl Kind for MethodPattern {
+    type Value = Self;
+
     fn read(node: Node<'_, '_>) -> Option<Self> {
         match node.text().as_deref().and_then(Self::parse) {
             Some(pattern) => Some(pattern),
             None => node.refuse("a method in upper case, as in `GET`"),
         }
     }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        definitions.named(
+            "Method",
+            "A method, as in `GET`.",
+            json!({"type": "string", "pattern": "^[A-Z-]+$"}),
+            "method",
+        )
+    }
 }
 
-impl Read for ClaimTest {
-    fn read(node: Node<'_, '_>) -> Option<Self> {
-        let mut fields = Fields::open(node)?;
-        let claim = fields.required("claim");
-        let tests = (fields.has("equals"), fields.has("contains"));
-        let equals = fields.optional("equals");
-        let contains = fields.optional("contains");
+impl ClaimTest {
+    fn build(given: ClaimTestFields, mut fields: Fields<'_, '_>) -> Option<Self> {
+        let (claim, equals, contains) =
+            (given.claim.value, given.equals.value, given.contains.value);
         if contains == Some(Scalar::Text(String::new())) {
             fields.problem(
                 "contains",
                 "an empty text",
                 "what the list or text must hold",
             );
-        }
-        if tests.0 == tests.1 {
-            if tests.0 {
-                fields.problem("equals", "`equals` and `contains`", "one of them");
-            } else {
-                fields.absent(
-                    &["equals", "contains"],
-                    "neither `equals` nor `contains`",
-                    "one of them",
-                    None,
-                );
-            }
         }
         fields.finish();
         match (equals, contains) {
@@ -156,12 +205,14 @@ impl Read for ClaimTest {
     }
 }
 
-impl Read for Scalar {
+impl Kind for Scalar {
+    type Value = Self;
+
     fn read(node: Node<'_, '_>) -> Option<Self> {
         if node.is_text() {
             return node.text().map(Self::Text);
         }
-        match Json::parse(node.raw.get().as_bytes()) {
+        match Json::parse(node.raw.get()) {
             Some(Json::Bool(value)) => Some(Self::Bool(value)),
             Some(Json::Number(number)) => match exact(&number) {
                 Some(number) => Some(Self::Number(number)),
@@ -172,6 +223,19 @@ impl Read for Scalar {
             },
             _ => node.refuse("a text, a number, `true` or `false`"),
         }
+    }
+
+    fn describe(definitions: &mut Definitions) -> Described {
+        definitions.named(
+            "Scalar",
+            "A text, a number of at most 2^53, or a truth value.",
+            json!({"anyOf": [
+                {"type": "string"},
+                {"type": "boolean"},
+                {"type": "number", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER},
+            ]}),
+            "text, number, `true`, `false`",
+        )
     }
 }
 
