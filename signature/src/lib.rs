@@ -30,7 +30,15 @@ impl Verify for Software {
     }
 
     fn usable(&self, key: &Key) -> bool {
-        PublicKey::of(key).is_some()
+        match &key.material {
+            // Nothing is computed for later multiplications, which takes 40 µs in a VM: a key set may hold thousands.
+            KeyMaterial::Rsa { modulus, exponent } => {
+                RsaScheme::of(key.algorithm).is_some() && is_rsa_key(modulus, exponent)
+            }
+            KeyMaterial::P256 { .. } | KeyMaterial::P384 { .. } | KeyMaterial::Ed25519(_) => {
+                PublicKey::of(key).is_some()
+            }
+        }
     }
 }
 
@@ -49,18 +57,24 @@ enum RsaScheme {
     PssSha256,
 }
 
+impl RsaScheme {
+    fn of(algorithm: Algorithm) -> Option<Self> {
+        match algorithm {
+            Algorithm::Rs256 => Some(Self::Pkcs1Sha256),
+            Algorithm::Rs384 => Some(Self::Pkcs1Sha384),
+            Algorithm::Rs512 => Some(Self::Pkcs1Sha512),
+            Algorithm::Ps256 => Some(Self::PssSha256),
+            Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => None,
+        }
+    }
+}
+
 impl PublicKey {
     /// Nothing if the numbers are no key, or are a key for another algorithm.
     fn of(key: &Key) -> Option<Self> {
         match (&key.material, key.algorithm) {
             (KeyMaterial::Rsa { modulus, exponent }, algorithm) => {
-                let scheme = match algorithm {
-                    Algorithm::Rs256 => RsaScheme::Pkcs1Sha256,
-                    Algorithm::Rs384 => RsaScheme::Pkcs1Sha384,
-                    Algorithm::Rs512 => RsaScheme::Pkcs1Sha512,
-                    Algorithm::Ps256 => RsaScheme::PssSha256,
-                    Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => return None,
-                };
+                let scheme = RsaScheme::of(algorithm)?;
                 Some(Self::Rsa(rsa_key(modulus, exponent)?, scheme))
             }
             (KeyMaterial::P256 { x, y }, Algorithm::Es256) => {
@@ -139,16 +153,31 @@ fn pkcs1(scheme: Pkcs1v15Sign, key: &RsaPublicKey, digest: &[u8], signature: &[u
     scheme.verify(key, digest, signature).is_ok()
 }
 
-/// RFC 7518 sections 3.3 and 3.5 ask for 2048 bits or more; above 8192 one verification takes too long to be had for a request. The `rsa`
-/// crate checks that the modulus is odd, and that the exponent is odd and at most 2^33 - 1.
 fn rsa_key(modulus: &[u8], exponent: &[u8]) -> Option<RsaPublicKey> {
-    let longest = RSA_BITS.end().div_ceil(8);
-    if modulus.len() > longest || exponent.len() > longest {
+    if !is_rsa_key(modulus, exponent) {
         return None;
     }
     let modulus = BoxedUint::from_be_slice_vartime(modulus);
     let exponent = BoxedUint::from_be_slice_vartime(exponent);
     RsaPublicKey::new_with_size_limits(modulus, exponent, RSA_BITS).ok()
+}
+
+/// RFC 7518 sections 3.3 and 3.5 ask for 2048 bits or more; above 8192 one verification takes too long to be had for a request. Both
+/// numbers are odd, and the exponent is between 3 and 2^33 - 1, as the `rsa` crate asks.
+fn is_rsa_key(modulus: &[u8], exponent: &[u8]) -> bool {
+    let longest = RSA_BITS.end().div_ceil(8);
+    let bits = |number: &[u8]| {
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let first = number.get(zeros).map_or(0, |byte| byte.leading_zeros());
+        (number.len() - zeros) * 8 - first as usize
+    };
+    let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+    modulus.len() <= longest
+        && exponent.len() <= longest
+        && RSA_BITS.contains(&bits(modulus))
+        && (2..=33).contains(&bits(exponent))
+        && is_odd(modulus)
+        && is_odd(exponent)
 }
 
 /// A point in its one canonical encoding (RFC 8032 section 5.1.3) and not of small order: with such a key, a signature would hold for

@@ -345,9 +345,22 @@ fn rsa_keys_of_a_bad_size_or_shape_are_no_keys() {
     );
     let too_large = [&[1][..], &[0xff; 1024]].concat();
 
-    assert!(Software.usable(&rsa(&modulus, &exponent)));
-    assert!(Software.usable(&rsa(&modulus, &[3])));
-    assert!(Software.usable(&rsa(&[0xff; 1024], &exponent)));
+    // 2048 and 8192 bits, and the least and the greatest exponent: what is usable verifies.
+    let least = [&[0x80][..], &[0; 254], &[1]].concat();
+    for key in [
+        rsa(&modulus, &exponent),
+        rsa(&modulus, &[3]),
+        rsa(&modulus, &[1, 0xff, 0xff, 0xff, 0xff]),
+        rsa(&least, &exponent),
+        rsa(&[0xff; 1024], &exponent),
+    ] {
+        assert!(Software.usable(&key), "{key:?}");
+        assert_eq!(
+            verify(&key, MESSAGE, &[0; 256]),
+            Verdict::Invalid,
+            "{key:?}"
+        );
+    }
     is_no_key(&too_small);
     for (modulus, exponent) in [
         (&modulus[..], &[][..]),
