@@ -35,17 +35,16 @@ help: ## What you are reading
 .PHONY: demo
 demo: preflight ## Build the filter and the part of the plugin that judges requests, and show requests accepted and refused
 	@if [[ ! -e "$(KYMA_ISTIO_WASM)" ]]; then \
-		set -m; scripts/wasm.sh & module=$$!; set +m; trap 'kill -- -$$module 2>/dev/null || true' EXIT; \
-		KYMA_ISTIO_WASM_COMES=1 cargo build $(demo_plugin); wait $$module; trap - EXIT; \
+		KYMA_ISTIO_WASM_COMES=1 scripts/beside.sh scripts/wasm.sh cargo build $(demo_plugin); \
 	fi
 	@scripts/wasm.sh
 	cargo build $(demo_plugin)
 	KYMA_ISTIO="$(plugin)" scripts/demo.sh
 
 .PHONY: test
-test: wasm tools ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
-	@set -m; scripts/playground.sh & playground=$$!; set +m; trap 'kill -- -$$playground 2>/dev/null || true' EXIT; \
-		cargo test $(all_tests) --no-run; wait $$playground; trap - EXIT
+test: preflight ## Unit tests, the plugin, the registry, the corpus natively, under wasmtime, in real Envoy and in Node: needs Rust and Python 3
+	@scripts/beside.sh "scripts/tools.sh --fetch envoy node && cargo fetch --locked --target host-tuple" scripts/wasm.sh
+	@scripts/beside.sh scripts/playground.sh cargo test $(all_tests) --no-run
 	KYMA_ISTIO="$(plugin)" cargo test $(all_tests) -- --show-output
 
 .PHONY: test-mesh
@@ -68,7 +67,7 @@ tools:
 # Kubernetes, etcd, kwok and Istio from the Go module proxy. istioctl first: most tests need only it. A second one says another version.
 .PHONY: go-tools
 go-tools:
-	@scripts/go-tools.sh istio etcd kubernetes kwok registry wasm-judge "istio@$$(scripts/go-tools.sh --older)" >/dev/null
+	@scripts/go-tools.sh istio etcd kubernetes kwok registry wasm-judge path-judge "istio@$$(scripts/go-tools.sh --older)" >/dev/null
 
 # What the kind cluster is made of, beside those.
 .PHONY: kind-tools
@@ -140,6 +139,10 @@ bench-docs: ## Bring the last `make bench` into docs/performance.md
 costs: wasm ## Fuel, bytes and host calls under wasmtime
 	cargo test -q -p corpus --test typical -- --nocapture
 	$(bench) costs --filter "$(KYMA_ISTIO_WASM)"
+
+.PHONY: costs-v8
+costs-v8: wasm tools ## Large policies, long paths and 6,000 tokens in V8, the engine of Envoy's official builds
+	@node=$$(scripts/tools.sh node); "$$node" --no-liftoff lab/bench/v8.mjs "$(KYMA_ISTIO_WASM)"
 
 .PHONY: fuzz
 fuzz: ## Each fuzz target for FUZZ_SECONDS (10)

@@ -5,18 +5,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-make go-tools &
-building=$!
-trap 'kill $building 2>/dev/null || true' EXIT
-
 read -ra tests <<<"${all_tests:?the packages, as the Makefile sets them}"
 # Binaries that are called `go_…` are left out by cargo unless they are named (`test = false`).
-cargo test "${tests[@]}" --test 'go_*' --no-run
-wait $building
-trap - EXIT
+scripts/beside.sh "make go-tools" cargo test "${tests[@]}" --test 'go_*' --no-run
 
 ISTIOCTL=$(scripts/go-tools.sh istio)/istioctl
 export ISTIOCTL KYMA_ISTIO=${CARGO_TARGET_DIR:?}/debug/kubectl-kyma_istio
 cargo test "${tests[@]}" --test 'go_*' "$@"
 # The registry's own program judges what the registry of `make test` judged.
 KYMA_LAB_REGISTRY=distribution cargo test "${tests[@]}" --test delivery --test filter_cli "$@"
+# Go's reading of paths beside those of `make test`.
+KYMA_LAB_PATH_JUDGE=$(scripts/go-tools.sh path-judge)/path-judge
+export KYMA_LAB_PATH_JUDGE
+cargo test "${tests[@]}" --test spellings "$@"
