@@ -1,7 +1,9 @@
 //! The engine itself, with software verification.
 
+use std::time::Duration;
+
 use crate::scenario::Scenario;
-use policy::{Outcome as Verdict, Policy, VerifiedTokens, Verify};
+use policy::{Needs, Outcome as Verdict, Policy, Request, VerifiedTokens, Verify};
 use signature::Software;
 
 use super::{Engine, EngineError};
@@ -42,13 +44,24 @@ impl Native {
     }
 }
 
+/// The request as the filter hands it over: it asks the host for nothing that the policy does not need.
+fn only_needed(mut request: Request<'_>, needs: Needs) -> Request<'_> {
+    request.position = request.position.filter(|_| needs.position);
+    request.peer.identity = request.peer.identity.filter(|_| needs.identity);
+    request.peer.address = request.peer.address.filter(|_| needs.address);
+    request.tls &= needs.tls;
+    if !needs.time {
+        request.now = Duration::ZERO;
+    }
+    request
+}
+
 impl Engine for Native {
     fn judge(&mut self, scenario: &Scenario) -> Result<Observed, EngineError> {
         let arrived = scenario.arrive();
         let pairs = arrived.pairs();
-        let decision = self
-            .policy
-            .decide(&arrived.request(&pairs), &mut self.tokens, self.verify);
+        let request = only_needed(arrived.request(&pairs), self.policy.needs());
+        let decision = self.policy.decide(&request, &mut self.tokens, self.verify);
         let explanation = serde_json::to_value(decision.explain(&self.policy))
             .map_err(|error| EngineError::Request(error.to_string()))?;
         let mut after = arrived.headers.clone();

@@ -4,10 +4,12 @@ use std::io::BufRead;
 use std::path::Path;
 
 use corpus::yaml::{self, Document, YamlError};
+use policy::{ConfigError, Policy, Review};
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::redact;
+use crate::report::Problem;
 
 /// The text of a file, or of stdin for `-`.
 pub fn text(path: &Path, stdin: &mut dyn BufRead) -> Result<String, Error> {
@@ -54,6 +56,8 @@ pub struct OnePolicy {
     pub document: Value,
     pub json: Vec<u8>,
     pub fingerprint: policy::Fingerprint,
+    /// What refuses nothing and may not be meant, keys that were left out among it.
+    pub warnings: Vec<Problem>,
 }
 
 /// The one policy of a file, as JSON.
@@ -64,34 +68,31 @@ pub fn policy(path: &Path, stdin: &mut dyn BufRead) -> Result<(Value, Vec<u8>), 
 
 /// The one policy of a text, which compiles; `name` stands in messages.
 pub fn one_policy(name: &str, text: &str) -> Result<OnePolicy, Error> {
-    read_one(name, text, |_| Vec::new())
+    read_one(name, text, |_| Review::default())
 }
 
 /// The one policy of a text, for a cluster: what compiles and is surely not meant is refused too.
 pub fn meant_policy(name: &str, text: &str) -> Result<OnePolicy, Error> {
-    read_one(name, text, |json| policy::review(json).findings)
+    read_one(name, text, policy::review)
 }
 
-fn read_one(
-    name: &str,
-    text: &str,
-    findings: impl Fn(&[u8]) -> Vec<policy::ConfigError>,
-) -> Result<OnePolicy, Error> {
+fn read_one(name: &str, text: &str, review: impl Fn(&[u8]) -> Review) -> Result<OnePolicy, Error> {
     let mut found = policies(text).map_err(|error| syntax(name, &error))?;
     match (found.len(), found.pop()) {
         (1, Some((_, document))) => {
             let json = document.value.to_string().into_bytes();
-            let problems = match policy::Policy::from_json(&json, &signature::Software) {
+            let problems = match Policy::from_json(&json, &signature::Software) {
                 Ok(policy) => {
-                    let findings = findings(&json);
-                    if findings.is_empty() {
+                    let review = review(&json);
+                    if review.findings.is_empty() {
                         return Ok(OnePolicy {
                             fingerprint: policy.fingerprint(),
+                            warnings: warnings(&document, &policy, &review),
                             document: document.value,
                             json,
                         });
                     }
-                    findings
+                    review.findings
                 }
                 Err(problems) => problems,
             };
@@ -110,6 +111,34 @@ fn read_one(
             format!("`{name}` has {count} HeaderPolicies, expected one"),
             "put each into a file of its own",
         )),
+    }
+}
+
+/// What refuses nothing and may not be meant: keys that were left out, and what the review asks about.
+pub fn warnings(document: &Document, policy: &Policy, review: &Review) -> Vec<Problem> {
+    let keys = policy.warnings().iter().map(|key| {
+        let mut key = shown(document, key);
+        // The last one may only count those before.
+        if !key.path.is_empty() {
+            key.expected.push_str("; the key is left out");
+        }
+        key
+    });
+    let others = review.warnings.iter();
+    keys.chain(others.map(|warning| shown(document, warning)))
+        .collect()
+}
+
+/// A problem with its place. A token may stand anywhere, as a field's name too.
+pub fn shown(document: &Document, error: &ConfigError) -> Problem {
+    let place = document.place(&error.path);
+    Problem {
+        line: Some(place.line),
+        column: Some(place.column),
+        path: redact::anything(&error.path),
+        found: redact::anything(&error.found),
+        expected: redact::anything(&error.expected),
+        hint: error.hint.as_deref().map(redact::anything),
     }
 }
 
@@ -135,4 +164,48 @@ fn is_policy(document: &Value) -> bool {
     };
     let group = policy::API_VERSION.split('/').next().unwrap_or_default();
     field("kind") == policy::KIND || field("apiVersion").split('/').next() == Some(group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_meant_comes_with_the_policy() {
+        let text = r#"
+apiVersion: policy.kyma-istio.dev/v1alpha1
+kind: HeaderPolicy
+spec:
+  forwarded: {trust: {hops: 1}}
+  jwt:
+    otherwise: Require
+    providers:
+      - name: login
+        issuer: https://login.example.com
+        audiences: [shop]
+        jwks: {keys: [{kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}, {kty: LWE}]}
+"#;
+        let read = meant_policy("p.yaml", text).unwrap();
+        let told = read.warnings.iter().map(|warning| {
+            (
+                warning.path.as_str(),
+                warning.line,
+                warning.expected.ends_with("; the key is left out"),
+                warning.hint.is_some(),
+            )
+        });
+        let told: Vec<_> = told.collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "spec.jwt.providers[0].jwks.keys[1].kty",
+                    Some(12),
+                    true,
+                    false
+                ),
+                ("spec.forwarded.trust.hops", Some(5), false, true),
+            ]
+        );
+    }
 }

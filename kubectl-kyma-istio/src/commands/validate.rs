@@ -107,17 +107,17 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
         .pointer("/metadata/name")
         .and_then(Value::as_str)
         .map(redact::anything);
-    let shown =
-        |errors: &[ConfigError]| errors.iter().map(|error| shown(document, error)).collect();
+    let shown = |errors: &[ConfigError]| {
+        errors
+            .iter()
+            .map(|error| input::shown(document, error))
+            .collect()
+    };
     let json = document.value.to_string();
     let (fingerprint, problems, warnings) = match Policy::from_json(json.as_bytes(), &Software) {
         Ok(policy) => {
             let review = policy::review(json.as_bytes());
-            let mut warnings: Vec<Problem> = shown(policy.warnings());
-            for warning in &mut warnings {
-                warning.expected.push_str("; the key is left out");
-            }
-            warnings.extend::<Vec<Problem>>(shown(&review.warnings));
+            let warnings = input::warnings(document, &policy, &review);
             // A policy that is surely not meant is not valid, though it compiles.
             let fingerprint = review
                 .findings
@@ -134,18 +134,5 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
         fingerprint,
         problems,
         warnings,
-    }
-}
-
-/// A problem with its place. A token may stand anywhere, as a field's name too.
-fn shown(document: &Document, error: &ConfigError) -> Problem {
-    let place = document.place(&error.path);
-    Problem {
-        line: Some(place.line),
-        column: Some(place.column),
-        path: redact::anything(&error.path),
-        found: redact::anything(&error.found),
-        expected: redact::anything(&error.expected),
-        hint: error.hint.as_deref().map(redact::anything),
     }
 }

@@ -44,23 +44,7 @@ impl Validation {
             let warnings = document.warnings.iter();
             let warnings = warnings.map(|warning| ("warning: ", warning));
             for (kind, problem) in problems.chain(warnings) {
-                let place = match (problem.line, problem.column) {
-                    (Some(line), Some(column)) => format!("{}:{line}:{column}:", document.file),
-                    _ => format!("{}:", document.file),
-                };
-                let path = if problem.path.is_empty() {
-                    String::new()
-                } else {
-                    format!("{}: ", problem.path)
-                };
-                let place = text.styled(Style::Strong, &place);
-                text.line(format_args!(
-                    "{place} {kind}{path}found {}, expected {}",
-                    problem.found, problem.expected
-                ));
-                if let Some(hint) = &problem.hint {
-                    text.hint(hint);
-                }
+                problem.human(&document.file, kind, text);
             }
             if let Some(fingerprint) = &document.fingerprint {
                 let name = document.name.as_deref().unwrap_or("unnamed");
@@ -70,6 +54,29 @@ impl Validation {
                     document.file
                 ));
             }
+        }
+    }
+}
+
+impl Problem {
+    /// One line with its place in a file, and the hint. `kind`: what it is, when it is no error.
+    pub fn human(&self, file: &str, kind: &str, text: &mut Text) {
+        let place = match (self.line, self.column) {
+            (Some(line), Some(column)) => format!("{file}:{line}:{column}:"),
+            _ => format!("{file}:"),
+        };
+        let path = if self.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", self.path)
+        };
+        let place = text.styled(Style::Strong, &place);
+        text.line(format_args!(
+            "{place} {kind}{path}found {}, expected {}",
+            self.found, self.expected
+        ));
+        if let Some(hint) = &self.hint {
+            text.hint(hint);
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Diff, ObjectDiff, PolicyStatus};
 use crate::error::exit;
 use crate::printer::{Style, Text};
+use crate::report::Problem;
 
 /// A roll-out.
 #[derive(Debug, Serialize)]
@@ -21,7 +22,9 @@ pub struct Deployed {
     pub image: Option<String>,
     /// What changes on the API server; empty: all stands there already.
     pub changes: Vec<ObjectDiff>,
-    /// What is known to be odd, and was no reason to stop.
+    /// What the policy's file may not mean, and was no reason to stop.
+    pub policy_warnings: Vec<Problem>,
+    /// What is known to be odd about the mesh and the image, and was no reason to stop.
     pub warnings: Vec<Finding>,
     /// How a pull goes by istio-agent's rules; none if it wasn't tried.
     pub rehearsal: Option<Checked>,
@@ -64,6 +67,7 @@ impl Deployed {
             fingerprint: object.annotation(FINGERPRINT).map(str::to_owned),
             image: object.string("/spec/url").map(str::to_owned),
             changes,
+            policy_warnings: Vec::new(),
             warnings: Vec::new(),
             rehearsal: None,
             written: false,

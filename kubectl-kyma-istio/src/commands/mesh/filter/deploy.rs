@@ -29,14 +29,19 @@ pub fn run(
     printer: &mut Printer<'_>,
 ) -> Result<Report, Error> {
     let name = input::name(&arguments.file);
-    let given = input::meant_policy(&name, &input::text(&arguments.file, stdin)?)?.document;
+    let given = input::meant_policy(&name, &input::text(&arguments.file, stdin)?)?;
+    for warning in &given.warnings {
+        printer.tell(|text| warning.human(&name, "warning: ", text));
+    }
+    let warnings = given.warnings;
+    let given = given.document;
     let canary = arguments.canary.then(|| as_canary(&given)).flatten();
     let policy = canary.unwrap_or_else(|| given.clone());
     let target = Target::read(&policy).map_err(|problems| Error::Problems {
         what: format!("`{name}` says not where it goes"),
         problems,
     })?;
-    let deployed = runtime::block_on(async {
+    let mut deployed = runtime::block_on(async {
         let connection = runtime::writer(&arguments.connection, arguments.operate.dry_run).await?;
         let work = Work {
             connection: &connection,
@@ -50,6 +55,7 @@ pub fn run(
         };
         work.deploy(stdin, printer).await
     })?;
+    deployed.policy_warnings = warnings;
     Ok(Report::new(
         arguments.output.form,
         MeshBody::Deployed(Box::new(deployed)),

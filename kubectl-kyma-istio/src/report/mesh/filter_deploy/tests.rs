@@ -28,6 +28,7 @@ fn deployed() -> Deployed {
         fingerprint: None,
         image: None,
         changes: Vec::new(),
+        policy_warnings: Vec::new(),
         warnings: Vec::new(),
         rehearsal: None,
         written: true,
