@@ -1,11 +1,13 @@
 //! `filter logs`: the filter's own lines of every selected proxy, with the level raised while somebody looks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::connect::Connection;
 use cluster::error::ClusterError;
 use cluster::proxy::{self, Follower, Pod, Said};
 use mesh::filter::Plugin;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::super::runtime;
@@ -19,6 +21,8 @@ use crate::report::{Logged, MeshBody, Report};
 /// So often a level is set that can't be, and with so long a pause: an API server or a container that restarts is gone for less.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(2);
+/// Whether the following has ended. Locked while a level is raised and asked before, so that no listener raises one behind the level that is put back.
+type Ended = Arc<Mutex<bool>>;
 /// Lines about a configuration don't name the policy; those about a request do.
 const OURS: [&str; 2] = ["wasm log: header policy", "wasm log: hint: "];
 
@@ -78,15 +82,20 @@ async fn follow(
     // Before the first level is raised: from here on Ctrl-C ends the following, not the process.
     let mut stop = Stop::with_hangup()?;
     let mut raised: Vec<Raised> = Vec::new();
+    let ended = Ended::default();
     let result = tokio::select! {
-        result = followed(connection, plugin, pods, arguments, &mut raised, printer) => result,
+        result = followed(connection, plugin, pods, arguments, &ended, &mut raised, printer) => result,
         () = stop.wait() => Ok(()),
     };
     let mut logged = Logged::default();
     for raised in raised {
         let Raised { pod, before } = &raised;
+        let restore = async {
+            *ended.lock().await = true;
+            set_level(connection, pod, before, &Ended::default()).await
+        };
         let restored = tokio::select! {
-            restored = set_level(connection, pod, before) => restored,
+            restored = restore => restored,
             () = stop.wait() => Err(ClusterError::Interrupted),
         };
         match restored {
@@ -104,16 +113,25 @@ async fn follow(
     }
 }
 
-/// Sets a level, as soon as the proxy can be asked. A pod that is gone has none.
-async fn set_level(connection: &Connection, pod: &Pod, level: &str) -> Result<(), ClusterError> {
+/// Sets a level, as soon as the proxy can be asked and unless the following has ended. A pod that is gone has none.
+async fn set_level(
+    connection: &Connection,
+    pod: &Pod,
+    level: &str,
+    ended: &Ended,
+) -> Result<(), ClusterError> {
     let mut tries = 1;
     loop {
+        let ended = ended.lock().await;
+        if *ended {
+            return Ok(());
+        }
         match proxy::set_log_level(connection, pod, level).await {
-            Ok(_) => return Ok(()),
-            Err(ClusterError::NoPod { .. }) => return Ok(()),
+            Ok(_) | Err(ClusterError::NoPod { .. }) => return Ok(()),
             Err(error) if tries == TRIES => return Err(error),
             Err(_) => tries += 1,
         }
+        drop(ended);
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -129,6 +147,7 @@ async fn followed(
     plugin: &Plugin,
     pods: &[Pod],
     arguments: &Logs,
+    ended: &Ended,
     raised: &mut Vec<Raised>,
     printer: &mut Printer<'_>,
 ) -> Result<(), Error> {
@@ -157,7 +176,7 @@ async fn followed(
             connection.clone(),
             pod.clone(),
             log,
-            level,
+            level.map(|level| (level, Arc::clone(ended))),
             sender.clone(),
         ));
     }
@@ -185,7 +204,7 @@ async fn listen(
     connection: Connection,
     pod: Pod,
     mut log: Follower,
-    level: Option<&'static str>,
+    level: Option<(&'static str, Ended)>,
     sender: UnboundedSender<Heard>,
 ) {
     let mut is_told = false;
@@ -203,8 +222,8 @@ async fn listen(
                 return;
             }
             Said::Ended => {
-                let set = match level {
-                    Some(level) => set_level(&connection, &pod, level).await,
+                let set = match &level {
+                    Some((level, ended)) => set_level(&connection, &pod, level, ended).await,
                     None => Ok(()),
                 };
                 let but = match set {
