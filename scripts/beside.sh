@@ -7,7 +7,7 @@ set -m # a process group of its own
 bash -c "$1" </dev/null &
 beside=$!
 set +m
-trap 'kill -- -$beside 2>/dev/null; wait $beside 2>/dev/null || true' EXIT
+trap 'kill -- -$beside 2>/dev/null || true; wait $beside 2>/dev/null || true' EXIT
 shift
 "$@"
 wait $beside
