@@ -39,15 +39,8 @@ impl Policy {
     }
 
     fn compile(text: &[u8], verify: &dyn Verify, problems: &mut Problems) -> Option<Self> {
-        let Ok(text) = std::str::from_utf8(text) else {
-            problems.push(ConfigError::new(
-                "",
-                "bytes that are no UTF-8",
-                "a JSON object",
-            ));
-            return None;
-        };
-        let Document { mut spec, raw_spec } = Document::read(text, problems)?;
+        let values = Document::values(text, problems)?;
+        let Document { mut spec, raw_spec } = Document::read(&values, problems)?;
         spec::check(&mut spec, verify, problems);
         let fingerprint = Fingerprint::of(spec::API_VERSION, raw_spec);
         if fingerprint.is_none() {

@@ -13,6 +13,7 @@ mod chains;
 mod differences;
 mod examples;
 mod forge;
+mod key_sets;
 mod random;
 mod tokens;
 

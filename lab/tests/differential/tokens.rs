@@ -146,7 +146,7 @@ impl Lab {
         let required =
             json!([{ "match": { "prefix": "/" }, "requires": { "provider_name": "login" } }]);
         let answering = |name: &str, provider: &Value| Listener {
-            extra_filters_before: vec![jwt_authn(provider, &required)],
+            extra_filters_before: vec![jwt_authn(&json!({ "login": provider }), &required)],
             action: Action::Answer(200),
             access_log: false,
             ..Listener::gateway(name)
@@ -161,7 +161,7 @@ impl Lab {
             "issuer": examples::ISSUER, "local_jwks": { "inline_string": examples::jwks().to_string() },
         });
         let publishing = Listener {
-            extra_filters_before: vec![jwt_authn(&publishing, &private)],
+            extra_filters_before: vec![jwt_authn(&json!({ "login": publishing }), &private)],
             ..Listener::gateway("publishing")
         };
         let start = |version: &str, listeners: Vec<Listener>| {
@@ -300,19 +300,19 @@ fn spec(jwks: &Value, more: &Value) -> Value {
     json!({ "position": "Gateway", "jwt": { "providers": [provider], "otherwise": "Require" } })
 }
 
-fn jwt_authn(provider: &Value, rules: &Value) -> Value {
+pub fn jwt_authn(providers: &Value, rules: &Value) -> Value {
     json!({
         "name": "envoy.filters.http.jwt_authn",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
-            "providers": { "login": provider },
+            "providers": providers,
             "rules": rules,
         },
     })
 }
 
 /// Our verdict in one word, and the status that goes with it.
-fn decide(policy: &Policy, sample: &Sample, now: Duration) -> (String, u16) {
+pub fn decide(policy: &Policy, sample: &Sample, now: Duration) -> (String, u16) {
     let decision = decision(policy, sample, now);
     match decision.verdict {
         Outcome::Allow => (ALLOW.to_owned(), 200),

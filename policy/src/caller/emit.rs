@@ -1,14 +1,14 @@
 //! Verified claims as header values.
 
+use std::cell::OnceCell;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
-
-use serde_json::value::RawValue;
 
 use super::json::Json;
 use super::token::Claims;
 use crate::headers::Edit;
-use crate::spec::read::elements;
+use crate::spec::tape::Raw;
 use crate::spec::{Encoding, Provider};
 
 /// A longer value is left out: the next hop would refuse the whole request for it.
@@ -17,6 +17,8 @@ const MOST_BYTES: usize = 8192;
 /// The edits that publish what the provider's configuration names. A claim that is absent or can't be written in its encoding gives no header.
 pub(crate) fn edits(provider: &Provider, claims: &Claims<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
+    // Most claims are texts and lists of texts, which need no second look into the token.
+    let values = OnceCell::new();
     for emitted in &provider.claims_to_headers {
         let path = &emitted.claim.0;
         let value = claims.at(path).and_then(|claim| match claim {
@@ -26,7 +28,8 @@ pub(crate) fn edits(provider: &Provider, claims: &Claims<'_>) -> Vec<Edit> {
                     .map(String::into_bytes)
             }
             Json::Bool(_) | Json::Null | Json::Number(_) | Json::List(_) | Json::Object(_) => {
-                write_other(claim, claims.raw_at(path)?, emitted.encoding)
+                let values = values.get_or_init(|| claims.values()).as_ref()?;
+                write_other(claim, values.root().at(path)?, emitted.encoding)
             }
         });
         if let Some(value) = value.filter(|value| value.len() <= MOST_BYTES) {
@@ -48,7 +51,7 @@ fn write_text(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
 }
 
 /// What is no text keeps the spelling that the token has: a number read into a double and written again would lose digits.
-fn write_other(claim: &Json<'_>, raw: &RawValue, encoding: Encoding) -> Option<Vec<u8>> {
+fn write_other(claim: &Json<'_>, raw: Raw<'_>, encoding: Encoding) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Text => plain(claim, raw).map(String::into_bytes),
         Encoding::Json => Some(ascii(&compact(raw)).into_bytes()),
@@ -57,12 +60,12 @@ fn write_other(claim: &Json<'_>, raw: &RawValue, encoding: Encoding) -> Option<V
 }
 
 /// A scalar as text, or a list of scalars with commas.
-fn plain(claim: &Json<'_>, raw: &RawValue) -> Option<String> {
+fn plain(claim: &Json<'_>, raw: Raw<'_>) -> Option<String> {
     match claim {
         Json::Text(text) => Some(text.as_ref().to_owned()),
         Json::Bool(_) | Json::Number(_) => Some(raw.get().to_owned()),
         Json::List(items) => {
-            let items = items.iter().zip(elements(raw)?);
+            let items = items.iter().zip(raw.elements()?);
             joined(items.map(|(item, raw)| match item {
                 Json::List(_) | Json::Object(_) => None,
                 scalar => plain(scalar, raw),
@@ -72,7 +75,6 @@ fn plain(claim: &Json<'_>, raw: &RawValue) -> Option<String> {
     }
 }
 
-/// Most lists are lists of texts, which need no second look into the token.
 fn are_texts(items: &[Json<'_>]) -> bool {
     items.iter().all(|item| item.text().is_some())
 }
@@ -90,7 +92,7 @@ fn is_header_value(text: &str) -> bool {
 }
 
 /// JSON without the blanks between its tokens.
-fn compact(raw: &RawValue) -> String {
+fn compact(raw: Raw<'_>) -> String {
     let mut text = String::with_capacity(raw.get().len());
     let (mut quoted, mut escaped) = (false, false);
     for character in raw.get().chars() {
@@ -122,6 +124,7 @@ fn ascii(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::tape::Tape;
 
     #[test]
     fn blanks_go_and_strings_stay() {
@@ -133,8 +136,8 @@ mod tests {
             ("[ \"\\\\\" , \"a , b\" ]", "[\"\\\\\",\"a , b\"]"),
             (" 1e6 ", "1e6"),
         ] {
-            let raw: &RawValue = serde_json::from_str(json).unwrap();
-            assert_eq!(compact(raw), expected);
+            let tape = Tape::of(json).unwrap();
+            assert_eq!(compact(tape.root()), expected);
         }
     }
 

@@ -6,9 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
-use serde_json::value::RawValue;
 
-use crate::spec::read::members;
 use crate::spec::sorted;
 
 /// A JSON value. Names and texts without escapes are borrowed from the text that it was read from.
@@ -120,15 +118,6 @@ impl<'de: 't, 't> Deserialize<'de> for Json<'t> {
     }
 }
 
-/// The text of the value at the end of a path of names, as it stands. `text` was parsed by [`Json::parse`], so it is valid and has no name twice.
-pub(crate) fn raw_at<'t>(text: &'t str, path: &[String]) -> Option<&'t RawValue> {
-    let whole = serde_json::from_str(text).ok()?;
-    path.iter().try_fold(whole, |value: &'t RawValue, name| {
-        let mut members = members(value)?.into_iter();
-        members.find_map(|(member, value)| (member == *name).then_some(value))
-    })
-}
-
 /// Whether a name stands twice. Up to 16 names are compared in pairs; more are sorted, since a token may have thousands.
 fn twice(members: &[(Cow<'_, str>, Json<'_>)]) -> bool {
     const COMPARED_IN_PAIRS: usize = 16;
@@ -166,21 +155,6 @@ mod tests {
         let many: String = (0..100).map(|i| format!("\"n{i}\":0,")).collect();
         assert!(Json::parse(&format!("{{{many}\"x\":1}}")).is_some());
         assert!(Json::parse(&format!("{{{many}\"n7\":1}}")).is_none());
-    }
-
-    #[test]
-    fn a_raw_value_is_the_text_as_it_stands() {
-        let text = r#"{"a": {"b" : [1.10, 1e6], "\u0063": 36893488147419103232}, "d": null}"#;
-        let at = |path: &[&str]| {
-            let path: Vec<String> = path.iter().map(|name| (*name).to_owned()).collect();
-            raw_at(text, &path).map(RawValue::get)
-        };
-        assert_eq!(at(&["a", "b"]), Some("[1.10, 1e6]"));
-        assert_eq!(at(&["a", "c"]), Some("36893488147419103232"));
-        assert_eq!(at(&["d"]), Some("null"));
-        for absent in [&["b"][..], &["a", "x"], &["d", "e"], &["a", "b", "c"]] {
-            assert_eq!(at(absent), None, "{absent:?}");
-        }
     }
 
     #[test]

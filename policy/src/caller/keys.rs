@@ -2,12 +2,12 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
-use serde_json::value::RawValue;
 
 use super::key::{Key, KeyMaterial};
 use super::verify::Algorithm;
 use crate::spec::kind::{List, Text};
 use crate::spec::read::{Fields, Node, Path};
+use crate::spec::tape::Tape;
 use crate::spec::{ConfigError, Problems};
 
 /// Members that only a private or symmetric key has (RFC 7518 sections 6.2.2, 6.3.2 and 6.4).
@@ -26,11 +26,14 @@ pub(crate) struct KeySet {
 ///
 /// RFC 7517 section 5: a set may hold keys of kinds not known here, or with missing or bad members, and those SHOULD be ignored. What is left must be at least one key.
 pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<KeySet> {
-    let text;
+    let (text, tape);
     let raw = if node.is_text() {
         text = node.text()?;
-        match serde_json::from_str::<&RawValue>(&text) {
-            Ok(raw) => raw,
+        match Tape::of(&text) {
+            Ok(read) => {
+                tape = read;
+                tape.root()
+            }
             Err(error) => {
                 let found = format!(
                     "a text that is no JSON at its line {}, column {}",
@@ -266,7 +269,7 @@ fn coordinate<const N: usize>(jwk: &mut Fields<'_, '_>, name: &'static str) -> O
 }
 
 fn base64url(node: Node<'_, '_>) -> Option<Vec<u8>> {
-    match node.text().and_then(|text| BASE64URL.decode(text).ok()) {
+    match node.text().and_then(|text| BASE64URL.decode(&*text).ok()) {
         Some(bytes) => Some(bytes),
         None => node.refuse_as("no base64url", "base64url without padding"),
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
-use serde_json::value::RawValue;
 
-use super::json::{Json, raw_at};
+use super::json::Json;
 use super::key::Key;
 use super::verify::{Algorithm, Verdict, Verify};
 use crate::headers::bytes::cut;
 use crate::reason::Reason;
 use crate::spec::Provider;
+use crate::spec::tape::Tape;
 
 /// The three segments of a token, decoded.
 pub(crate) struct Segments<'t> {
@@ -76,9 +76,9 @@ impl<'s> Claims<'s> {
         self.claims.at(path)
     }
 
-    /// Its text as the token has it: a number keeps every digit.
-    pub fn raw_at(&self, path: &[String]) -> Option<&RawValue> {
-        raw_at(self.text, path)
+    /// All of them as the token has them: a number keeps every digit.
+    pub fn values(&self) -> Option<Tape<'s>> {
+        Tape::of(self.text).ok()
     }
 }
 

@@ -4,13 +4,13 @@
 //! a canonical form that none of this changes: members sorted by name, no white space, whole numbers without a fraction and others as `d` and the bits of
 //! their doubles, texts as JSON with the fewest escapes.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::spec::read::{elements, members, number, text};
 use crate::spec::sorted;
+use crate::spec::tape::Raw;
 
 /// SHA-256 of a policy's canonical form.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,12 +27,12 @@ impl Fingerprint {
     }
 
     /// The fingerprint of a document: its `apiVersion` and its `spec` without `target`. `None` when it nests too deep.
-    pub(crate) fn of(api_version: &str, spec: &RawValue) -> Option<Self> {
+    pub(crate) fn of(api_version: &str, spec: Raw<'_>) -> Option<Self> {
         let mut canonical = Canonical(Sha256::new());
         canonical.0.update(b"{\"apiVersion\":");
         canonical.text(api_version);
         canonical.0.update(b",\"spec\":");
-        canonical.object(members(spec)?, Some("target"), 0)?;
+        canonical.object(spec.members()?, Some("target"), 0)?;
         canonical.0.update(b"}");
         Some(Self(canonical.0.finalize().into()))
     }
@@ -56,16 +56,16 @@ const DEEPEST: usize = 32;
 struct Canonical(Sha256);
 
 impl Canonical {
-    fn value(&mut self, raw: &RawValue, depth: usize) -> Option<()> {
+    fn value(&mut self, raw: Raw<'_>, depth: usize) -> Option<()> {
         let depth = depth + 1;
         if depth > DEEPEST {
             return None;
         }
         match raw.get().as_bytes().first()? {
-            b'{' => self.object(members(raw)?, None, depth)?,
+            b'{' => self.object(raw.members()?, None, depth)?,
             b'[' => {
                 self.0.update(b"[");
-                for (index, item) in elements(raw)?.into_iter().enumerate() {
+                for (index, item) in raw.elements()?.into_iter().enumerate() {
                     if index > 0 {
                         self.0.update(b",");
                     }
@@ -73,10 +73,12 @@ impl Canonical {
                 }
                 self.0.update(b"]");
             }
-            b'"' => self.text(&text(raw)?),
+            // Without escapes it stands there in the canonical form.
+            b'"' if raw.plain().is_some() => self.0.update(raw.get()),
+            b'"' => self.text(&raw.text()?),
             b't' | b'f' | b'n' => self.0.update(raw.get()),
             _ => {
-                let number = number(raw)?;
+                let number = raw.number()?;
                 let whole = number as i64;
                 // As integers, or by their bits behind a mark that no integer has: printing doubles would take a thirtieth of the module. -0 is 0.
                 if whole as f64 == number {
@@ -91,15 +93,15 @@ impl Canonical {
 
     fn object(
         &mut self,
-        mut members: Vec<(String, &RawValue)>,
+        mut members: Vec<(Cow<'_, str>, Raw<'_>)>,
         without: Option<&str>,
         depth: usize,
     ) -> Option<()> {
-        members.retain(|(name, _)| Some(name.as_str()) != without);
+        members.retain(|(name, _)| Some(&**name) != without);
         let names: Vec<(&str, usize)> = members
             .iter()
             .enumerate()
-            .map(|(index, (name, _))| (name.as_str(), index))
+            .map(|(index, (name, _))| (&**name, index))
             .collect();
         for (place, (name, index)) in sorted(names).into_iter().enumerate() {
             self.0.update(if place > 0 { &b","[..] } else { b"{" });
@@ -124,10 +126,11 @@ impl Canonical {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::tape::Tape;
 
     fn of(spec: &str) -> Fingerprint {
-        let spec: Box<RawValue> = serde_json::from_str(spec).unwrap();
-        Fingerprint::of("v", &spec).unwrap()
+        let tape = Tape::of(spec).unwrap();
+        Fingerprint::of("v", tape.root()).unwrap()
     }
 
     #[test]

@@ -311,10 +311,10 @@ impl Kind for Companion {
     type Value = String;
 
     fn read(node: Node<'_, '_>) -> Option<String> {
-        let good = |name: &String| {
+        let good = |name: &str| {
             let (fixed, wild) = match name.strip_suffix('*') {
                 Some(fixed) => (fixed, true),
-                None => (name.as_str(), false),
+                None => (name, false),
             };
             super::leaves::is_token(fixed)
                 && !fixed.contains('*')
@@ -322,13 +322,12 @@ impl Kind for Companion {
                 && (!wild || fixed.len() > 2 && fixed.ends_with('-'))
                 && (is_companion(name) || super::leaves::may_set(name))
         };
-        match node.text().map(|name| name.to_ascii_lowercase()).filter(good) {
-            Some(name) => Some(name),
-            None => node.refuse_with(
-                "the name of a header, or a prefix as in `x-shop-*`",
-                "not `x-forwarded-for` (see `outbound`), not `x-forwarded-client-cert`, `x-envoy-*`, `x-request-id` and trace headers, which others write, and no header of the protocol",
-            ),
-        }
+        let expected = "the name of a header, or a prefix as in `x-shop-*`";
+        let hint = "not `x-forwarded-for` (see `outbound`), not `x-forwarded-client-cert`, `x-envoy-*`, `x-request-id` and trace headers, which others write, and no header of the protocol";
+        node.parsed(expected, Some(hint), |name| {
+            let name = name.to_ascii_lowercase();
+            good(&name).then_some(name)
+        })
     }
 
     fn describe(definitions: &mut Definitions) -> Described {
@@ -358,16 +357,13 @@ impl Kind for ExemptPath {
 
     fn read(node: Node<'_, '_>) -> Option<PathPattern> {
         let expected = "`/exact` or `/tree/*`";
-        match node.text().as_deref() {
-            Some("*" | "/*") => node.refuse_with(
+        if let Some("*" | "/*") = node.text().as_deref() {
+            return node.refuse_with(
                 expected,
                 "everywhere a broken chain would refuse nothing; the actions under `anomalies` say that plainly",
-            ),
-            text => match text.and_then(PathPattern::parse) {
-                Some(pattern) => Some(pattern),
-                None => node.refuse_with(expected, super::rule::PATHS),
-            },
+            );
         }
+        node.parsed(expected, Some(super::rule::PATHS), PathPattern::parse)
     }
 
     fn describe(definitions: &mut Definitions) -> Described {
@@ -456,13 +452,12 @@ impl Kind for Identity {
                     !domain.is_empty() && !path.is_empty() && whole
                 })
         };
-        match node.text().filter(|text| good(text)) {
-            Some(text) => Some(text),
-            None => node.refuse_with(
-                "a SPIFFE id, as in `spiffe://cluster.local/ns/istio-system/sa/gateway`",
-                "only a last `*` is a wildcard, and at least one segment of the path comes before it",
-            ),
-        }
+        let expected = "a SPIFFE id, as in `spiffe://cluster.local/ns/istio-system/sa/gateway`";
+        let hint =
+            "only a last `*` is a wildcard, and at least one segment of the path comes before it";
+        node.parsed(expected, Some(hint), |text| {
+            good(text).then(|| text.to_owned())
+        })
     }
 
     fn describe(definitions: &mut Definitions) -> Described {

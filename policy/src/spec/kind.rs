@@ -196,10 +196,7 @@ impl Kind for Text {
 
     #[inline(never)]
     fn read(node: Node<'_, '_>) -> Option<String> {
-        match node.text() {
-            Some(text) => Some(text),
-            None => node.refuse("a text"),
-        }
+        node.parsed("a text", None, |text| Some(text.to_owned()))
     }
 
     fn describe(_: &mut Definitions) -> Described {
@@ -221,10 +218,9 @@ impl Kind for Name {
 
     #[inline(never)]
     fn read(node: Node<'_, '_>) -> Option<String> {
-        match node.text().filter(|text| !text.is_empty()) {
-            Some(text) => Some(text),
-            None => node.refuse("a text that is not empty"),
-        }
+        node.parsed("a text that is not empty", None, |text| {
+            (!text.is_empty()).then(|| text.to_owned())
+        })
     }
 
     fn describe(_: &mut Definitions) -> Described {

@@ -54,14 +54,11 @@ impl Kind for HeaderName {
     type Value = Self;
 
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        let name = header_name(&node)?.filter(|name| may_set(name));
-        match name {
-            Some(name) => Some(Self(name)),
-            None => node.refuse_with(
-                "the name of a header that a policy may set",
-                "pseudo, hop-by-hop, framing and credential headers, `forwarded`, `x-forwarded-*` and `x-envoy-*` can't be set",
-            ),
-        }
+        let expected = "the name of a header that a policy may set";
+        let hint = "pseudo, hop-by-hop, framing and credential headers, `forwarded`, `x-forwarded-*` and `x-envoy-*` can't be set";
+        node.parsed(expected, Some(hint), |text| {
+            header_name(text).filter(|name| may_set(name)).map(Self)
+        })
     }
 
     fn describe(definitions: &mut Definitions) -> Described {
@@ -95,16 +92,9 @@ pub(crate) fn may_set(name: &str) -> bool {
         && !OTHERS_PREFIXES.iter().any(starts)
 }
 
-/// A lower-case header name (RFC 9110 section 5.1), any; `Some(None)` when it is none.
-#[expect(
-    clippy::option_option,
-    reason = "no text, no name and a name are three things"
-)]
-fn header_name(node: &Node<'_, '_>) -> Option<Option<String>> {
-    let Some(name) = node.text() else {
-        return Some(None);
-    };
-    Some((name.len() <= LONGEST_HEADER_NAME && is_token(&name)).then(|| name.to_ascii_lowercase()))
+/// A header's name (RFC 9110 section 5.1), any, in lower case.
+fn header_name(text: &str) -> Option<String> {
+    (text.len() <= LONGEST_HEADER_NAME && is_token(text)).then(|| text.to_ascii_lowercase())
 }
 
 /// The name of a header that is only looked at, in lower case.
@@ -114,10 +104,7 @@ impl Kind for SourceHeader {
     type Value = String;
 
     fn read(node: Node<'_, '_>) -> Option<String> {
-        match header_name(&node).flatten() {
-            Some(name) => Some(name),
-            None => node.refuse("the name of a header"),
-        }
+        node.parsed("the name of a header", None, header_name)
     }
 
     fn describe(_: &mut Definitions) -> Described {
@@ -160,15 +147,11 @@ impl Kind for Realm {
 
     fn read(node: Node<'_, '_>) -> Option<String> {
         let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
-        match node
-            .text()
-            .filter(|text| !text.is_empty() && text.len() <= 128 && text.bytes().all(plain))
-        {
-            Some(text) => Some(text),
-            None => {
-                node.refuse("1 to 128 printable ASCII characters without quotes and backslashes")
-            }
-        }
+        let expected = "1 to 128 printable ASCII characters without quotes and backslashes";
+        node.parsed(expected, None, |text| {
+            let good = !text.is_empty() && text.len() <= 128 && text.bytes().all(plain);
+            good.then(|| text.to_owned())
+        })
     }
 
     fn describe(_: &mut Definitions) -> Described {

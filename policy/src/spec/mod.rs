@@ -15,6 +15,7 @@ pub(crate) mod read;
 mod review;
 mod rule;
 mod sorted;
+pub(crate) mod tape;
 
 pub use describe::{reference_tables, schema};
 pub use error::ConfigError;
@@ -33,13 +34,13 @@ pub(crate) use rule::{ClaimTest, Rule, Scalar};
 pub(crate) use sorted::sorted;
 
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use crate::headers::plain_name;
 use crate::request::Position;
 use crate::spec::describe::{Definitions, Described};
 use crate::spec::kind::{Foreign, Kind, Text, constant, names, object};
 use crate::spec::read::{Fields, Node, Path};
+use crate::spec::tape::{Raw, Tape};
 
 /// The group and version of the API, in this one place.
 pub const API_VERSION: &str = "policy.kyma-istio.dev/v1alpha1";
@@ -193,26 +194,29 @@ object! {
 /// A document as a person writes it, or as the filter gets it: `apiVersion` and `spec`, and in files `kind` and `metadata`.
 pub(crate) struct Document<'a> {
     pub spec: Spec,
-    pub raw_spec: &'a RawValue,
+    pub raw_spec: Raw<'a>,
 }
 
 impl<'a> Document<'a> {
-    /// Reads the whole document; problems go to the list.
-    pub fn read(text: &'a str, problems: &mut Problems) -> Option<Self> {
-        let raw: &RawValue = match serde_json::from_str(text) {
-            Ok(raw) => raw,
-            Err(error) => {
-                let found = format!(
-                    "text that is no JSON at line {}, column {}",
-                    error.line(),
-                    error.column()
-                );
-                problems.push(ConfigError::new(Path::Root, found, "a JSON object"));
-                return None;
-            }
+    /// The values of a text; that it is no JSON is a problem.
+    pub fn values(text: &'a [u8], problems: &mut Problems) -> Option<Tape<'a>> {
+        let found = match std::str::from_utf8(text).map(Tape::of) {
+            Ok(Ok(tape)) => return Some(tape),
+            Ok(Err(error)) => format!(
+                "text that is no JSON at line {}, column {}",
+                error.line(),
+                error.column()
+            ),
+            Err(_) => "bytes that are no UTF-8".to_owned(),
         };
+        problems.push(ConfigError::new(Path::Root, found, "a JSON object"));
+        None
+    }
+
+    /// Reads the whole document; problems go to the list.
+    pub fn read(tape: &'a Tape<'a>, problems: &mut Problems) -> Option<Self> {
         let (_, mut fields) = DocumentFields::open(Node {
-            raw,
+            raw: tape.root(),
             path: Path::Root,
             problems,
             quiet: false,

@@ -10,7 +10,7 @@ use crate::spec::kind::{
     Given, Kind, List, Name, NonEmpty, Seconds, Text, Whole, Written, names, object,
 };
 use crate::spec::leaves::{SourceHeader, is_token};
-use crate::spec::read::{Fields, Node, Path, choice, elements, text};
+use crate::spec::read::{Fields, Node, Path, choice};
 use crate::spec::sorted;
 use crate::spec::{ConfigError, HeaderName, Problems};
 
@@ -256,10 +256,10 @@ impl Kind for CookieName {
     type Value = String;
 
     fn read(node: Node<'_, '_>) -> Option<String> {
-        match node.text().filter(|text| is_token(text)) {
-            Some(text) => Some(text),
-            None => node.refuse("the name of a cookie: letters, digits and ``!#$%&'*+-.^_`|~``"),
-        }
+        let expected = "the name of a cookie: letters, digits and ``!#$%&'*+-.^_`|~``";
+        node.parsed(expected, None, |text| {
+            is_token(text).then(|| text.to_owned())
+        })
     }
 
     fn describe(_: &mut Definitions) -> Described {
@@ -299,7 +299,7 @@ impl Kind for Prefix {
             .text()
             .filter(|text| text.bytes().all(plain) && !text.starts_with(' '))
         {
-            Some(text) => Some(text),
+            Some(text) => Some(text.into_owned()),
             None => node.refuse_as(
                 "another text",
                 "printable ASCII without commas and without a space at its start",
@@ -390,8 +390,12 @@ impl Kind for Claim {
         if node.is_text() {
             return Name::read(node).map(|name| Self(vec![name]));
         }
-        let names = elements(node.raw);
-        let names = names.map(|names| names.into_iter().map(text).collect::<Option<Vec<String>>>());
+        let names = node.raw.elements().map(|names| {
+            let texts = names
+                .into_iter()
+                .map(|name| Some(name.text()?.into_owned()));
+            texts.collect::<Option<Vec<String>>>()
+        });
         let Some(path) = names.flatten() else {
             return node.refuse("the name of a claim, or a list of names");
         };

@@ -1,18 +1,16 @@
 //! Reads JSON into wire types and reports every problem at once, each with its path.
 //!
 //! Serde's derived readers stop at the first problem, and a tree of values would stay in the memory of a VM that never shrinks. So an
-//! object is read as a list of its fields' raw texts, each of which is then read by itself: one bad field hides no other, and nothing
+//! object is read as a list of its fields as they stand, each of which is then read by itself: one bad field hides no other, and nothing
 //! is copied that is not kept.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use crate::spec::error::{ConfigError, Problems, Words};
 use crate::spec::kind::{Given, Kind};
 use crate::spec::sorted;
+use crate::spec::tape::Raw;
 
 /// Where in the document a value stands.
 #[derive(Clone, Copy)]
@@ -35,7 +33,7 @@ impl fmt::Display for Path<'_> {
 
 /// One value, its place, and where its problems go.
 pub(crate) struct Node<'a, 'p> {
-    pub raw: &'a RawValue,
+    pub raw: Raw<'a>,
     pub path: Path<'p>,
     pub problems: &'p mut Problems,
     /// Whether messages name only the kind of what stands here: it could be a secret in the wrong place.
@@ -81,7 +79,7 @@ impl<'a> Node<'a, '_> {
 
     /// The items of a list; anything else is a problem.
     pub fn items<T>(self, mut read: impl FnMut(Node<'_, '_>) -> Option<T>) -> Option<Vec<T>> {
-        let Some(items) = elements(self.raw) else {
+        let Some(items) = self.raw.elements() else {
             return self.refuse("a list");
         };
         let mut whole = true;
@@ -122,8 +120,22 @@ impl<'a> Node<'a, '_> {
     }
 
     /// The text, when the value is one.
-    pub fn text(&self) -> Option<String> {
-        text(self.raw)
+    pub fn text(&self) -> Option<Cow<'a, str>> {
+        self.raw.text()
+    }
+
+    /// What `parse` makes of the text; anything else, or another value, is a problem.
+    pub fn parsed<T>(
+        self,
+        expected: &'static str,
+        hint: Option<&'static str>,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let parsed = self.text().and_then(|text| parse(&text));
+        if parsed.is_none() {
+            self.report(expected.into(), hint.map(Words::from));
+        }
+        parsed
     }
 }
 
@@ -134,7 +146,7 @@ pub(crate) const LARGEST_INTEGER: f64 = 9_007_199_254_740_992.0;
 #[inline(never)]
 pub(crate) fn whole(node: Node<'_, '_>, least: u32, most: u32) -> Option<u32> {
     let expected = format!("a whole number from {least} to {most}");
-    match number(node.raw) {
+    match node.raw.number() {
         Some(number) if number.abs() > LARGEST_INTEGER => node.refuse_with(
             expected,
             "integers above 2^53 change on their way to the proxy",
@@ -154,7 +166,7 @@ pub(crate) struct Fields<'a, 'p> {
     pub path: Path<'p>,
     pub problems: &'p mut Problems,
     quiet: bool,
-    left: Vec<(String, &'a RawValue)>,
+    left: Vec<(Cow<'a, str>, Raw<'a>)>,
     known: Vec<&'static str>,
     /// Those of them that are there.
     there: Vec<&'static str>,
@@ -168,12 +180,12 @@ impl<'a, 'p> Fields<'a, 'p> {
     /// Opens an object; a name that stands twice is a problem.
     #[inline(never)]
     pub fn open(node: Node<'a, 'p>) -> Option<Self> {
-        let Some(left) = members(node.raw) else {
+        let Some(left) = node.raw.members() else {
             return node.refuse("an object");
         };
         let mut twice = false;
         let names = left.iter().zip(0usize..);
-        let names = names.map(|((name, _), index)| (name.as_str(), index));
+        let names = names.map(|((name, _), index)| (&**name, index));
         for pair in sorted(names.collect()).windows(2) {
             if let [(name, _), (other, _)] = pair
                 && name == other
@@ -202,9 +214,9 @@ impl<'a, 'p> Fields<'a, 'p> {
 
     /// The raw value of a field, which counts as read.
     #[inline(never)]
-    pub fn raw(&mut self, name: &'static str) -> Option<&'a RawValue> {
+    pub fn raw(&mut self, name: &'static str) -> Option<Raw<'a>> {
         self.later(name);
-        let index = self.left.iter().position(|(field, _)| field == name)?;
+        let index = self.left.iter().position(|(field, _)| *field == name)?;
         Some(self.left.remove(index).1)
     }
 
@@ -342,7 +354,7 @@ impl<'a, 'p> Fields<'a, 'p> {
     /// Whether a field that was not read yet is there.
     #[inline(never)]
     pub fn has(&self, name: &str) -> bool {
-        self.left.iter().any(|(field, _)| field == name)
+        self.left.iter().any(|(field, _)| *field == name)
     }
 
     /// Reports a problem of a field.
@@ -449,12 +461,12 @@ fn chosen(node: Node<'_, '_>, known: &[&str]) -> Option<usize> {
 }
 
 /// A short description of a value for a message: its kind, and its text when that is short.
-pub(crate) fn describe(raw: &RawValue) -> String {
+pub(crate) fn describe(raw: Raw<'_>) -> String {
     match raw.get().as_bytes().first() {
         Some(b'{') => "an object".to_owned(),
         Some(b'[') => "a list".to_owned(),
         Some(b'n') => "nothing (null)".to_owned(),
-        Some(b'"') => match text(raw) {
+        Some(b'"') => match raw.text() {
             Some(text) if text.is_empty() => "an empty text".to_owned(),
             Some(text) => format!("`{}`", shown(&text)),
             None => "a text".to_owned(),
@@ -510,107 +522,6 @@ fn distance(left: &str, right: &str) -> usize {
         row = next;
     }
     row.last().copied().unwrap_or(usize::MAX)
-}
-
-/// A JSON value, one level deep. Every type is taken, so that serde's texts about types that don't fit, and the formatting of doubles with them, are not in the module.
-enum Shallow<'a> {
-    Text(String),
-    Number(f64),
-    List(Vec<&'a RawValue>),
-    /// The fields in their order, doubles included.
-    Object(Vec<(String, &'a RawValue)>),
-    Other,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Shallow<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any<'a>(PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Any<'a> {
-            type Value = Shallow<'a>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-
-            fn visit_unit<E>(self) -> Result<Shallow<'a>, E> {
-                Ok(Shallow::Other)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Shallow<'a>, E> {
-                Ok(Shallow::Other)
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Shallow<'a>, E> {
-                Ok(Shallow::Number(value as f64))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Shallow<'a>, E> {
-                Ok(Shallow::Number(value as f64))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Shallow<'a>, E> {
-                Ok(Shallow::Number(value))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Shallow<'a>, E> {
-                Ok(Shallow::Text(value.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shallow<'a>, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(Shallow::List(items))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shallow<'a>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Shallow::Object(fields))
-            }
-        }
-        deserializer.deserialize_any(Any(PhantomData))
-    }
-}
-
-#[inline(never)]
-fn shallow(raw: &RawValue) -> Option<Shallow<'_>> {
-    serde_json::from_str(raw.get()).ok()
-}
-
-/// The fields of an object.
-pub(crate) fn members(raw: &RawValue) -> Option<Vec<(String, &RawValue)>> {
-    match shallow(raw)? {
-        Shallow::Object(fields) => Some(fields),
-        _ => None,
-    }
-}
-
-/// The items of a list.
-pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    match shallow(raw)? {
-        Shallow::List(items) => Some(items),
-        _ => None,
-    }
-}
-
-/// A JSON text.
-pub(crate) fn text(raw: &RawValue) -> Option<String> {
-    match shallow(raw)? {
-        Shallow::Text(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// A JSON number, as a double.
-pub(crate) fn number(raw: &RawValue) -> Option<f64> {
-    match shallow(raw)? {
-        Shallow::Number(number) => Some(number),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

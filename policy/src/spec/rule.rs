@@ -123,12 +123,9 @@ impl Kind for HostPattern {
     type Value = Self;
 
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        match node.text().as_deref().and_then(Self::parse) {
-            Some(pattern) => Some(pattern),
-            None => node.refuse(
-                "a host name without a port, `*.` and a domain, or an IPv6 address in brackets",
-            ),
-        }
+        let expected =
+            "a host name without a port, `*.` and a domain, or an IPv6 address in brackets";
+        node.parsed(expected, None, Self::parse)
     }
 
     fn describe(definitions: &mut Definitions) -> Described {
@@ -148,10 +145,7 @@ impl Kind for PathPattern {
     type Value = Self;
 
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        match node.text().as_deref().and_then(Self::parse) {
-            Some(pattern) => Some(pattern),
-            None => node.refuse_with("`/exact`, `/tree/*` or `*`", PATHS),
-        }
+        node.parsed("`/exact`, `/tree/*` or `*`", Some(PATHS), Self::parse)
     }
 
     fn describe(definitions: &mut Definitions) -> Described {
@@ -168,10 +162,7 @@ impl Kind for MethodPattern {
     type Value = Self;
 
     fn read(node: Node<'_, '_>) -> Option<Self> {
-        match node.text().as_deref().and_then(Self::parse) {
-            Some(pattern) => Some(pattern),
-            None => node.refuse("a method in upper case, as in `GET`"),
-        }
+        node.parsed("a method in upper case, as in `GET`", None, Self::parse)
     }
 
     fn describe(definitions: &mut Definitions) -> Described {
@@ -210,7 +201,7 @@ impl Kind for Scalar {
 
     fn read(node: Node<'_, '_>) -> Option<Self> {
         if node.is_text() {
-            return node.text().map(Self::Text);
+            return node.text().map(|text| Self::Text(text.into_owned()));
         }
         match Json::parse(node.raw.get()) {
             Some(Json::Bool(value)) => Some(Self::Bool(value)),

@@ -20,8 +20,9 @@ pub struct Review {
 /// Reviews a document that [`crate::Policy::from_json`] compiles; of another one nothing is said.
 pub fn review(document: &[u8]) -> Review {
     let mut problems = Problems::default();
-    let document = std::str::from_utf8(document).ok();
-    let document = document.and_then(|text| Document::read(text, &mut problems));
+    let values = Document::values(document, &mut problems);
+    let values = values.as_ref();
+    let document = values.and_then(|values| Document::read(values, &mut problems));
     let Some(Document { spec, raw_spec }) = document.filter(|_| problems.is_empty()) else {
         return Review::default();
     };
