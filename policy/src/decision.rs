@@ -338,3 +338,66 @@ fn explain_edit(edit: &Edit, policy: &Policy) -> ExplainedEdit {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use serde_json::{Value, json};
+
+    fn replies(body: Body, realm: Option<&str>) -> Replies {
+        Replies {
+            body,
+            reason_header: None,
+            realm: realm.map(str::to_owned),
+        }
+    }
+
+    /// RFC 9110 section 15.5, RFC 9457 section 4.2.1 (`about:blank`), and google.rpc.Code's own table of HTTP statuses.
+    #[test]
+    fn a_reply_says_one_thing_in_three_ways() {
+        let mut statuses = Vec::new();
+        for reason in Reason::ALL.iter().copied() {
+            let (phrase, grpc) = match reason.status() {
+                400 => ("Bad Request", 3),
+                401 => ("Unauthorized", 16),
+                403 => ("Forbidden", 7),
+                other => panic!("{reason:?}: {other}"),
+            };
+            statuses.push(reason.status());
+            let told = reply(&replies(Body::ProblemJson, None), reason, None);
+            let body: Value = serde_json::from_str(told.body).unwrap();
+            let expected =
+                json!({"type": "about:blank", "title": phrase, "status": reason.status()});
+            assert_eq!(
+                (told.status, told.grpc_status, body),
+                (reason.status(), grpc, expected)
+            );
+            let plain = reply(&replies(Body::Plain, None), reason, None);
+            assert_eq!((plain.grpc_status, plain.body), (grpc, phrase));
+            let empty = reply(&replies(Body::Empty, None), reason, None);
+            assert_eq!((empty.grpc_status, empty.body), (grpc, ""));
+            // RFC 9110 section 11.6.1: a 401 has a challenge.
+            let challenge = |reply: &Reply| {
+                let named = reply
+                    .headers
+                    .iter()
+                    .find(|(name, _)| name == "www-authenticate");
+                named.map(|(_, value)| value.clone())
+            };
+            let (without, with) = (
+                challenge(&told),
+                reply(&replies(Body::Empty, Some("shop")), reason, None),
+            );
+            assert!(reason.status() != 401 || without.is_some(), "{reason:?}");
+            let with = challenge(&with);
+            assert_eq!(
+                without.map(|value| value.replace("protected", "shop")),
+                with
+            );
+        }
+        for status in [400, 401, 403] {
+            assert!(statuses.contains(&status));
+        }
+    }
+}

@@ -217,18 +217,27 @@ impl Policy {
 }
 
 /// Drops a removal that a later edit of the same header makes needless: setting a header replaces all its values.
-fn tidy(mut edits: Vec<Edit>) -> Vec<Edit> {
-    let mut index = 0;
-    while let Some(edit) = edits.get(index) {
-        if edits
-            .iter()
-            .skip(index + 1)
-            .any(|later| later.name() == edit.name())
-        {
-            edits.remove(index);
-        } else {
-            index += 1;
+fn tidy(edits: Vec<Edit>) -> Vec<Edit> {
+    let mut kept: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits.into_iter().rev() {
+        if !kept.iter().any(|later| later.name() == edit.name()) {
+            kept.push(edit);
         }
     }
-    edits
+    kept.reverse();
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_edit_of_a_header_stays_in_its_place() {
+        let (remove, set) = (|name| Edit::remove(name), |name| Edit::set(name, *b"1"));
+        let edits = vec![remove("a"), remove("b"), set("a"), remove("c"), set("b")];
+        assert_eq!(tidy(edits), [set("a"), remove("c"), set("b")]);
+        assert_eq!(tidy(vec![remove("a"), set("a")]), [set("a")]);
+        assert_eq!(tidy(vec![set("b"), remove("a")]), [set("b"), remove("a")]);
+    }
 }

@@ -182,3 +182,21 @@ pub fn metrics_prefix(plugin: &[u8]) -> String {
     }
     prefix
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_plugins_share_a_metric() {
+        let prefix = |plugin: &str| metrics_prefix(plugin.as_bytes());
+        assert_eq!(prefix(""), "kyma_istio.header_policy.default");
+        assert_eq!(prefix("Ab-9_z"), "kyma_istio.header_policy.Ab-9_z");
+        assert_eq!(prefix("a.b"), "kyma_istio.header_policy.a~2eb");
+        assert_eq!(prefix("a~2eb"), "kyma_istio.header_policy.a~7e2eb");
+        assert_eq!(
+            metrics_prefix(b"\x07\xff"),
+            "kyma_istio.header_policy.~07~ff"
+        );
+    }
+}

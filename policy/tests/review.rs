@@ -577,3 +577,25 @@ fn nothing_is_said_of_what_does_not_compile() {
         );
     }
 }
+
+#[test]
+fn three_of_the_rules_that_decide_are_named() {
+    let found = |hosts: &[&str]| {
+        let mut rules: Vec<Value> = hosts
+            .iter()
+            .map(|host| json!({"hosts": [host], "access": "Open"}))
+            .collect();
+        rules.push(json!({"hosts": hosts, "access": "Deny"}));
+        let spec = json!({"position": "Gateway", "jwt": {"providers": [provider(json!({}))], "rules": rules, "otherwise": "Require"}});
+        let document = json!({"apiVersion": API_VERSION, "spec": spec}).to_string();
+        let Review { findings, .. } = review(document.as_bytes());
+        findings[0].found.clone()
+    };
+    let start = "a rule whose requests are all decided by `rules[0]`, `rules[1]`, `rules[2]`";
+    assert_eq!(found(&["a", "b", "c"]), start);
+    assert_eq!(found(&["a", "b", "c", "d"]), format!("{start}, 1 more"));
+    assert_eq!(
+        found(&["a", "b", "c", "d", "e"]),
+        format!("{start}, 2 more")
+    );
+}

@@ -182,13 +182,11 @@ impl VerifiedTokens {
 impl Entry {
     /// Bytes that it takes, about.
     fn size(&self) -> usize {
-        let edits = self.verified.edits.iter().map(|edit| {
-            let value = match edit {
-                Edit::Remove(_) => 0,
-                Edit::Set(_, value) => value.len(),
-            };
-            OVERHEAD + edit.name().len() + value
-        });
+        let edits = self
+            .verified
+            .edits
+            .iter()
+            .map(|edit| OVERHEAD + edit.name().len() + edit.value().len());
         2 * OVERHEAD + self.token.len() + self.verified.passes.0.len() * 8 + edits.sum::<usize>()
     }
 }

@@ -142,6 +142,24 @@ mod tests {
     }
 
     #[test]
+    fn a_header_value_is_printable_and_has_no_space_at_its_ends() {
+        for (text, good) in [
+            ("a", true),
+            ("a b~", true),
+            ("", false),
+            (" ", false),
+            (" a", false),
+            ("a ", false),
+            ("a\u{1f}b", false),
+            ("a\u{7f}b", false),
+            ("a\tb", false),
+            ("é", false),
+        ] {
+            assert_eq!(is_header_value(text), good, "{text:?}");
+        }
+    }
+
+    #[test]
     fn what_is_beyond_ascii_is_escaped() {
         assert_eq!(
             ascii("\"é\u{1f600}\u{7f}~\""),

@@ -59,24 +59,25 @@ pub(crate) fn bare(element: &[u8]) -> Option<IpAddr> {
 
 /// The common case of [`bare`] in a fourth of its time: four numbers without leading zeros. `None` says nothing.
 fn dotted(element: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0u8; 4];
-    let mut rest = element;
-    for (index, octet) in octets.iter_mut().enumerate() {
-        if index > 0 {
-            rest = rest.strip_prefix(b".")?;
-        }
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (number, after) = rest.split_at_checked(digits)?;
-        if !(1..=3).contains(&digits) || (digits > 1 && number.starts_with(b"0")) {
-            return None;
-        }
-        let number = number
-            .iter()
-            .fold(0u16, |number, digit| number * 10 + u16::from(digit - b'0'));
-        *octet = u8::try_from(number).ok()?;
-        rest = after;
+    let (first, rest) = octet(element)?;
+    let (second, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (third, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (fourth, rest) = octet(rest.strip_prefix(b".")?)?;
+    rest.is_empty()
+        .then(|| Ipv4Addr::new(first, second, third, fourth))
+}
+
+/// A number at the start of a text, and what stands behind it.
+fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = text.split_at_checked(digits)?;
+    if !(1..=3).contains(&digits) || (digits > 1 && number.starts_with(b"0")) {
+        return None;
     }
-    rest.is_empty().then(|| octets.into())
+    let number = number
+        .iter()
+        .fold(0u16, |number, digit| number * 10 + u16::from(digit - b'0'));
+    Some((u8::try_from(number).ok()?, rest))
 }
 
 /// An address with what proxies hang on it: a port, brackets (RFC 7239 section 6, Azure, AWS), an IPv4-mapped form. The result is the plain address.

@@ -26,6 +26,14 @@ impl Edit {
             Self::Remove(name) | Self::Set(name, _) => name,
         }
     }
+
+    /// What the header becomes; empty where it goes.
+    pub(crate) fn value(&self) -> &[u8] {
+        match self {
+            Self::Remove(_) => &[],
+            Self::Set(_, value) => value,
+        }
+    }
 }
 
 /// A list of headers in their order: names in lower case, values as they came.

@@ -39,6 +39,8 @@ impl Strip {
     }
 
     fn known(&self, name: &[u8]) -> Option<&Arc<str>> {
+        #[cfg(test)]
+        tests::COMPARED.set(tests::COMPARED.get() + 1);
         self.names.iter().find(|known| same_header(name, known))
     }
 
@@ -57,5 +59,63 @@ impl Strip {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use crate::client::{Client, Unknown};
+    use crate::decision::Trace;
+    use crate::headers::Edit;
+    use crate::request::{Headers, Peer};
+
+    thread_local! {
+        /// How many names of requests were compared.
+        pub static COMPARED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// What is removed from a request with these headers, and how many of them were compared.
+    fn applied(strip: &Strip, names: &[&str]) -> (Vec<Edit>, usize) {
+        let pairs: Vec<(&[u8], &[u8])> = names
+            .iter()
+            .map(|name| (name.as_bytes(), b"x".as_slice()))
+            .collect();
+        let request = Request {
+            headers: Headers::new(&pairs),
+            peer: Peer::default(),
+            position: None,
+            tls: false,
+            now: Duration::ZERO,
+        };
+        let mut draft = Draft {
+            strips: Vec::new(),
+            effects: Vec::new(),
+            client: Client::Unknown(Unknown::NoChain),
+            trace: Trace::default(),
+        };
+        COMPARED.set(0);
+        strip.apply(&request, &mut draft);
+        (draft.strips, COMPARED.get())
+    }
+
+    #[test]
+    fn only_names_of_the_same_length_are_compared() {
+        let strip = Strip::new(["x-user", "x-client-ip", "x_user"]);
+        let remove = |name: &str| Edit::remove(name);
+        let (edits, compared) = applied(&strip, &["host", "accept", "x-user", "x-request-id"]);
+        assert_eq!((edits, compared), (vec![remove("x-user")], 2));
+        let (edits, compared) = applied(&strip, &["x.user", "X-Client-IP"]);
+        assert_eq!(
+            (edits, compared),
+            (vec![remove("x.user"), remove("X-Client-IP")], 2)
+        );
+        assert_eq!(applied(&strip, &["host", "x-request-id"]), (vec![], 0));
+        assert_eq!(applied(&Strip::default(), &["x-user"]), (vec![], 0));
+        assert!(strip.removes(b"x_client_ip") && !strip.removes(b"x-client"));
     }
 }

@@ -93,6 +93,24 @@ mod tests {
         }
     }
 
+    /// 73 × 137 is one more than 100 × 100.
+    #[test]
+    fn a_rule_with_too_many_combinations_is_not_looked_at() {
+        for (hosts, paths, told) in [(100, 100, true), (73, 137, false)] {
+            let named =
+                |count: usize, name: fn(usize) -> String| (0..count).map(name).collect::<Vec<_>>();
+            let (hosts, paths) = (
+                named(hosts, |n| format!("h{n}.example")),
+                named(paths, |n| format!("/p{n}")),
+            );
+            let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            let rules = vec![rule(&[], &[], &[]), rule(&hosts, &paths, &[])];
+            let found = unreachable(rules, AmbiguousPath::Reject);
+            assert_eq!(found.iter().any(|(place, _)| *place == 1), told);
+        }
+    }
+
     proptest! {
         /// A rule is told exactly when it is the first to match no request of all these, which hold more segments, labels and methods than any pattern here.
         #[test]

@@ -1,0 +1,299 @@
+//! Each limit of the language at its border, and what an explanation says in the cases that decide nothing.
+
+mod common;
+
+use common::{Call, NOW, compiled, policy, provider, sign};
+use policy::{Outcome, Reason};
+use serde_json::{Value, json};
+
+/// `spec` with this value at a place such as `/forwarded/limits/elements`; objects on the way are made.
+fn with(place: &str, value: &Value) -> Value {
+    let mut spec = json!({
+        "position": "Gateway",
+        "forwarded": {"trust": {"cidrs": ["10.0.0.0/8"]}},
+        "jwt": {"providers": [provider(json!({}))], "otherwise": "Require"},
+    });
+    let mut at = &mut spec;
+    for name in place.split('/').skip(1) {
+        at = match name.parse::<usize>() {
+            Ok(index) => &mut at[index],
+            Err(_) => &mut at[name],
+        };
+    }
+    *at = value.clone();
+    spec
+}
+
+#[test]
+fn numbers_and_durations_end_where_the_reference_says() {
+    for (place, least, most) in [
+        ("/forwarded/trust/hops", 0, 32),
+        ("/forwarded/limits/elements", 1, 1000),
+        ("/forwarded/limits/bytes", 64, 61440),
+        ("/jwt/providers/0/maxTokenBytes", 256, 65536),
+    ] {
+        for (number, good) in [
+            (least - 1, false),
+            (least, true),
+            (most, true),
+            (most + 1, false),
+        ] {
+            assert_eq!(
+                compiled(&with(place, &json!(number))).is_ok(),
+                good,
+                "{place}: {number}"
+            );
+        }
+        assert!(compiled(&with(place, &json!(f64::from(least) + 1.5))).is_err());
+        assert!(compiled(&with(place, &json!(f64::from(least) + 1.0))).is_ok());
+    }
+    for (place, least, most) in [
+        ("/jwt/providers/0/clockSkew", 0, 600),
+        ("/jwt/providers/0/maxLifetime", 1, 3660 * 86400),
+    ] {
+        for (seconds, good) in [
+            (least - 1, false),
+            (least, true),
+            (most, true),
+            (most + 1, false),
+        ] {
+            let duration = json!(format!("{seconds}s"));
+            assert_eq!(
+                compiled(&with(place, &duration)).is_ok(),
+                good,
+                "{place}: {duration}"
+            );
+        }
+    }
+    // Units.
+    for (duration, good) in [
+        ("10m", true),
+        ("11m", false),
+        ("1h", false),
+        ("1d", false),
+        ("600", false),
+        ("m", false),
+        ("1w", false),
+    ] {
+        let taken = compiled(&with("/jwt/providers/0/clockSkew", &json!(duration))).is_ok();
+        assert_eq!(taken, good, "{duration}");
+    }
+    for (duration, good) in [
+        ("3660d", true),
+        ("3661d", false),
+        ("87840h", true),
+        ("87841h", false),
+    ] {
+        let taken = compiled(&with("/jwt/providers/0/maxLifetime", &json!(duration))).is_ok();
+        assert_eq!(taken, good, "{duration}");
+    }
+}
+
+#[test]
+fn texts_and_lists_end_where_the_reference_says() {
+    let name = |length: usize| json!("x".repeat(length));
+    for (place, most) in [("/forwarded/clientIpHeader", 128), ("/replies/realm", 128)] {
+        for (length, good) in [(0, false), (1, true), (most, true), (most + 1, false)] {
+            assert_eq!(
+                compiled(&with(place, &name(length))).is_ok(),
+                good,
+                "{place}: {length}"
+            );
+        }
+    }
+    let providers = |count: usize| {
+        let named = (0..count)
+            .map(|n| provider(json!({"name": format!("p{n}"), "issuer": format!("https://{n}")})));
+        json!({"providers": named.collect::<Vec<_>>(), "otherwise": "Require"})
+    };
+    assert!(compiled(&with("/jwt", &providers(64))).is_ok());
+    assert!(compiled(&with("/jwt", &providers(65))).is_err());
+    let places = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("c{n}")).collect();
+        json!([provider(json!({"fromCookies": names}))])
+    };
+    assert!(compiled(&with("/jwt/providers", &places(64))).is_ok());
+    assert!(compiled(&with("/jwt/providers", &places(65))).is_err());
+    // 2^53, the last whole number before which a double has them all.
+    for (number, good) in [
+        (9_007_199_254_740_992_u64, true),
+        (9_007_199_254_740_993, false),
+    ] {
+        let rules = json!([{"access": "Require", "claims": [{"claim": "n", "equals": number}]}]);
+        assert_eq!(
+            compiled(&with("/jwt/rules", &rules)).is_ok(),
+            good,
+            "{number}"
+        );
+    }
+}
+
+/// A key may have members of its own, and the deepest value there is the policy's deepest.
+#[test]
+fn a_policy_nests_32_levels_and_no_more() {
+    let nested = |levels: usize| {
+        let deep = (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        let mut jwks = common::keys(&["rsa-a"]);
+        jwks["more"] = deep;
+        with("/jwt/providers/0/jwks", &jwks)
+    };
+    // `spec.jwt.providers[0].jwks.more` stands on the fifth level below `spec`.
+    assert!(compiled(&nested(27)).is_ok());
+    let problems = compiled(&nested(28)).unwrap_err();
+    assert_eq!(problems[0].found, "values nested deeper than 32");
+}
+
+#[test]
+fn a_message_shows_sixty_characters_and_a_document_fifty_problems() {
+    for (length, shown) in [(60, "x".repeat(60)), (61, format!("{}…", "x".repeat(60)))] {
+        let problems = compiled(&with("/mode", &json!("x".repeat(length)))).unwrap_err();
+        assert_eq!(problems[0].found, format!("`{shown}`"));
+    }
+    let unknown = |count: usize| {
+        let mut spec = with("/mode", &json!("Enforce"));
+        for number in 0..count {
+            spec[format!("field{number}")] = json!(1);
+        }
+        compiled(&spec).unwrap_err()
+    };
+    assert_eq!(unknown(50).len(), 50);
+    let told = unknown(53);
+    assert_eq!((told.len(), &*told[50].found), (51, "3 more problems"));
+}
+
+/// RFC 7519 section 2 counts seconds without an end; the year 9999 is one.
+#[test]
+fn a_date_ends_with_the_year_9999() {
+    let policy = policy(&with("/forwarded/limits", &json!({})));
+    for (exp, reason) in [
+        (253_402_300_799_u64, None),
+        (253_402_300_800, Some(Reason::ClaimsMalformed)),
+    ] {
+        let token = sign(
+            "rsa-a",
+            &json!({"iss": common::LOGIN, "aud": "shop", "exp": exp}),
+        );
+        assert_eq!(
+            Call::get("/").bearer(&token).judge(&policy).reason(),
+            reason
+        );
+    }
+}
+
+#[test]
+fn a_claim_of_8192_bytes_is_published_and_a_longer_one_is_not() {
+    let emitting = provider(
+        json!({"maxTokenBytes": 65536, "claimsToHeaders": [{"claim": "sub", "header": "x-user"}]}),
+    );
+    let policy = policy(&with("/jwt/providers/0", &emitting));
+    for (length, published) in [(8192, true), (8193, false)] {
+        let claims = json!({"iss": common::LOGIN, "aud": "shop", "exp": NOW + 60, "sub": "a".repeat(length)});
+        let call = Call::get("/").bearer(&sign("rsa-a", &claims));
+        let decision = call.judge(&policy);
+        assert_eq!(decision.verdict, Outcome::Allow);
+        let after = call.after(&decision);
+        assert_eq!(
+            after.iter().any(|(name, _)| name == b"x-user"),
+            published,
+            "{length}"
+        );
+    }
+}
+
+/// What no rule looks at is not parsed, so nothing about it refuses (docs/header-policy.md, "What is compared").
+#[test]
+fn only_what_an_enforced_rule_looks_at_can_be_ambiguous() {
+    let odd = |part: &str| match part {
+        "methods" => Call::new("get", "/").with("x-forwarded-for", "10.1.1.1"),
+        "hosts" => Call::get("/").with(":authority", "shop.example.com:x"),
+        _ => Call::get("/a%2fb"),
+    };
+    let parts = [
+        ("methods", json!("PUT"), Reason::MethodAmbiguous),
+        ("hosts", json!("other.example.com"), Reason::HostAmbiguous),
+        ("paths", json!("/other"), Reason::PathAmbiguous),
+    ];
+    for (looked_at, pattern, _) in &parts {
+        for mode in ["Enforce", "Shadow"] {
+            let rules = json!([{*looked_at: [pattern], "access": "Deny", "mode": mode}]);
+            let jwt =
+                json!({"providers": [provider(json!({}))], "rules": rules, "otherwise": "Open"});
+            let policy = policy(&with("/jwt", &jwt));
+            for (part, _, reason) in &parts {
+                let decision = odd(part).judge(&policy);
+                let refuses = looked_at == part && mode == "Enforce";
+                assert_eq!(
+                    decision.reason(),
+                    refuses.then_some(*reason),
+                    "{looked_at} {mode}, odd {part}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_explanation_says_where_a_client_stands_that_nobody_vouches_for() {
+    let trust = |trust: Value, anomalies: Value| {
+        policy(
+            &json!({"position": "Gateway", "forwarded": {"trust": trust, "anomalies": anomalies}}),
+        )
+    };
+    let told = |policy: &policy::Policy, call: &Call| {
+        let chain = call.judge(policy).explain(policy).chain.unwrap();
+        (
+            chain.elements,
+            chain.trusted,
+            chain.client_index,
+            chain.peer_trusted,
+        )
+    };
+    let by_identity = trust(
+        json!({"identities": ["spiffe://cluster.local/ns/edge/sa/proxy"], "hops": 1}),
+        json!({"untrustedPeer": "Allow"}),
+    );
+    let call = Call::get("/").with("x-forwarded-for", "203.0.113.9, 192.0.2.1");
+    assert_eq!(told(&by_identity, &call), (2, 0, Some(0), false));
+    let empty = Call::get("/").with("x-forwarded-for", "");
+    assert_eq!(told(&by_identity, &empty).2, None);
+}
+
+/// Without TLS the scheme of a stranger's request can't be written, so it is read wherever a stranger can be met.
+#[test]
+fn the_scheme_is_read_where_a_gateway_can_meet_a_stranger() {
+    let needs = |trust: Value| {
+        policy(&json!({"position": "Gateway", "forwarded": {"trust": trust}}))
+            .needs()
+            .tls
+    };
+    assert!(needs(json!({"cidrs": ["10.0.0.0/8"]})));
+    assert!(needs(
+        json!({"identities": ["spiffe://cluster.local/ns/edge/sa/proxy"], "hops": 1})
+    ));
+    assert!(needs(json!({"hops": 0})));
+    assert!(!needs(json!({"hops": 1})));
+}
+
+/// Companions that are listed, those of `also`, `x-forwarded-*`, and nothing else; each in other spellings too.
+#[test]
+fn a_trailer_may_not_tell_the_client() {
+    let policy = policy(&json!({"position": "Gateway", "forwarded": {
+        "trust": {"hops": 1}, "companions": {"also": ["x-shop-*", "x-edge"]}, "clientIpHeader": "x-client",
+    }}));
+    for (name, strips) in [
+        ("x-real-ip", true),
+        ("x_real_ip", true),
+        ("x-forwarded-for", true),
+        ("x-forwarded-nonsense", true),
+        ("x-edge", true),
+        ("x-shop-ip", true),
+        ("x-shop.ip", true),
+        ("x-client", true),
+        ("x-other", false),
+        ("x-forwarde", false),
+        ("x-shop", false),
+        ("grpc-status", false),
+    ] {
+        assert_eq!(policy.strips_trailer(name.as_bytes()), strips, "{name}");
+    }
+}
