@@ -68,6 +68,7 @@ fn dotted(element: &[u8]) -> Option<Ipv4Addr> {
 }
 
 /// A number at the start of a text, and what stands behind it.
+#[inline(never)]
 fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, rest) = text.split_at_checked(digits)?;

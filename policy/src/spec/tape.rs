@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 use crate::caller::Json;
+use crate::headers::bytes::find;
 
 /// A valid JSON text with the places of its values.
 #[derive(Debug)]
@@ -92,15 +93,17 @@ fn entries(text: &[u8]) -> Vec<Entry> {
 }
 
 /// The place behind the quote that ends a text which begins before `at`.
+#[inline(never)]
 fn end_of_text(text: &[u8], mut at: usize) -> usize {
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
+    while let Some(length) = text.get(at..).and_then(|rest| find(rest, b'"')) {
+        let inside = text.get(at..at + length).unwrap_or_default();
+        match find(inside, b'\\') {
+            // Whatever is escaped ends no text.
+            Some(escape) => at += escape + 2,
+            None => return at + length + 1,
         }
     }
-    at
+    text.len()
 }
 
 impl<'t> Raw<'t> {
@@ -165,9 +168,10 @@ impl<'t> Raw<'t> {
     }
 
     /// What stands between the quotes of a text without escapes.
+    #[inline(never)]
     pub fn plain(self) -> Option<&'t str> {
         let inside = self.get().strip_prefix('"')?.strip_suffix('"')?;
-        (!inside.contains('\\')).then_some(inside)
+        find(inside.as_bytes(), b'\\').is_none().then_some(inside)
     }
 
     /// A number, as a double.
