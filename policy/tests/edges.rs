@@ -297,3 +297,62 @@ fn a_trailer_may_not_tell_the_client() {
         assert_eq!(policy.strips_trailer(name.as_bytes()), strips, "{name}");
     }
 }
+
+/// What stands in a header that carries secrets is told in words, and every other value as it is.
+#[test]
+fn an_explanation_shows_no_payload_and_no_neighbour_of_a_token() {
+    let emitting = provider(json!({
+        "fromCookies": ["session"], "fromParams": ["token"], "token": "Remove", "payloadHeader": "x-payload",
+        "claimsToHeaders": [{"claim": "sub", "header": "x-user"}],
+    }));
+    let policy = policy(&with("/jwt/providers/0", &emitting));
+    let ann = common::token("ann");
+    let call =
+        Call::get(&format!("/?a=1&token={ann}")).with("cookie", format!("b=2; session={ann}"));
+    let decision = call.judge(&policy);
+    assert_eq!(decision.verdict, Outcome::Allow);
+    let told = serde_json::to_value(decision.explain(&policy)).unwrap();
+    let set: Vec<&Value> = told["edits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|edit| edit.get("set"))
+        .collect();
+    for expected in [
+        json!([":path", "<without the token>"]),
+        json!(["cookie", "<without the token>"]),
+        json!(["x-payload", "<the token's payload>"]),
+        json!(["x-user", "ann"]),
+    ] {
+        assert!(set.contains(&&expected), "{expected} in {told}");
+    }
+    let removed = json!({"remove": "x-user"});
+    let forged = Call::get("/").with("x-user", "mallory");
+    let told = serde_json::to_value(forged.judge(&policy).explain(&policy)).unwrap();
+    assert!(
+        told["edits"].as_array().unwrap().contains(&removed),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_problem_is_one_line_with_its_place_first() {
+    let problems = compiled(&with("/mode", &json!("a\nb"))).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "spec.mode: found `a\u{fffd}b`, expected one of `Enforce`, `Shadow`"
+    );
+    for (document, expected) in [
+        (
+            &b"{"[..],
+            "found text that is no JSON at line 1, column 1, expected a JSON object",
+        ),
+        (
+            b"\xff",
+            "found bytes that are no UTF-8, expected a JSON object",
+        ),
+    ] {
+        let problems = policy::Policy::from_json(document, &common::Honest).unwrap_err();
+        assert_eq!(problems[0].to_string(), expected);
+    }
+}

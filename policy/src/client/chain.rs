@@ -50,7 +50,9 @@ impl Chain {
         let trust = match (wire.mode, cidrs) {
             (ChainMode::Envoy, Some(cidrs)) => Trust::Emulated(Emulated::Cidrs(cidrs)),
             (ChainMode::Envoy, None) => {
-                Trust::Emulated(Emulated::Hops(wire.hops.map_or(0, |hops| hops.min)))
+                // One of the two is there.
+                let hops = wire.hops.map(|hops| hops.min);
+                Trust::Emulated(Emulated::Hops(hops.unwrap_or_default()))
             }
             (_, cidrs) => Trust::Judged {
                 hops: wire.hops,

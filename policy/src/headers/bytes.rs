@@ -75,6 +75,18 @@ mod tests {
     }
 
     #[test]
+    fn two_digits_are_a_byte_in_either_case() {
+        let pairs = (0..=u8::MAX).flat_map(|high| (0..=u8::MAX).map(move |low| (high, low)));
+        for (high, low) in pairs {
+            let digits = [char::from(high), char::from(low)];
+            let are_digits = digits.iter().all(char::is_ascii_hexdigit);
+            let text = String::from_iter(digits);
+            let expected = u8::from_str_radix(&text, 16).ok().filter(|_| are_digits);
+            assert_eq!(unhex(high, low), expected, "{text:?}");
+        }
+    }
+
+    #[test]
     fn every_byte_counts() {
         let text = b"abcdefghijklmnopqrstuvwxyz";
         for length in 0..=text.len() {

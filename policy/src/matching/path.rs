@@ -210,7 +210,7 @@ fn without_last_slash(path: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     match path {
         Cow::Borrowed([rest @ .., b'/']) if !rest.is_empty() => Cow::Borrowed(rest),
         Cow::Owned(mut path) => {
-            if path.len() > 1 && path.last() == Some(&b'/') {
+            if let [_, .., b'/'] = path.as_slice() {
                 path.pop();
             }
             Cow::Owned(path)

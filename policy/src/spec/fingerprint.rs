@@ -146,6 +146,24 @@ mod tests {
         );
     }
 
+    /// Proxies of one release are compared with plugins of another: the form may not change. The sum is `sha256sum`'s, of the form written out.
+    #[test]
+    fn the_form_is_written_out() {
+        // {"apiVersion":"v","spec":{"a":1,"b":[d4004000000000000,"x\"é\n","/"],"c":true,"d":null,"e":-7,"f":[],"z":{}}}
+        let spec = r#"{"z": {}, "f": [ ], "e": -7.0, "d": null, "c": true, "b": [2.5, "x\"\u00e9\n", "\/"], "a": 1e0, "target": {}}"#;
+        let sum = "592647265053e7afa145e7caea70b4660a0a2a6b4e0f69387d3e4b4261c8293c";
+        assert_eq!(of(spec).to_string(), sum);
+    }
+
+    #[test]
+    fn a_spec_may_nest_to_a_depth_and_no_deeper() {
+        let nested = |levels: usize| {
+            let spec = format!("{{\"a\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
+            Fingerprint::of("v", Tape::of(&spec).unwrap().root()).is_some()
+        };
+        assert!(nested(DEEPEST - 1) && !nested(DEEPEST));
+    }
+
     #[test]
     fn meaning_does() {
         let plain = of(r#"{"a":1,"b":["x","y"]}"#);
