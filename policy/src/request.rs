@@ -40,7 +40,9 @@ impl<'a> Headers<'a> {
             pairs,
             lengths: pairs
                 .iter()
-                .fold(0, |bits, (name, _)| bits | length_bit(name)),
+                .map(|(name, _)| length_bit(name))
+                .reduce(|bits, bit| bits | bit)
+                .unwrap_or_default(),
         }
     }
 

@@ -251,6 +251,45 @@ mod tests {
         known.keep(b"large", &verified(LARGEST));
         known.keep(&[b'x'; LONGEST_TOKEN + 1], &verified(0));
         assert_eq!(known.bytes, kept, "what is too large is not kept");
+        let longest = [b'x'; LONGEST_TOKEN];
+        known.keep(&longest, &verified(0));
+        assert!(known.get(&longest, Duration::ZERO).is_some());
+    }
+
+    /// An entry costs its texts and 64 bytes for itself twice and for each edit.
+    #[test]
+    fn the_largest_entry_is_kept_and_one_byte_more_is_not() {
+        let largest = LARGEST - 3 * OVERHEAD - "x-user".len() - "t".len();
+        for (value, is_kept) in [(largest, true), (largest + 1, false)] {
+            let mut known = VerifiedTokens::new(8, 0);
+            known.keep(b"t", &verified(value));
+            assert_eq!(known.get(b"t", Duration::ZERO).is_some(), is_kept);
+            assert_eq!(known.bytes, if is_kept { LARGEST } else { 0 });
+        }
+        assert_eq!(
+            (LONGEST_TOKEN, LARGEST, BYTES_PER_SLOT, OVERHEAD),
+            (4096, 16384, 3072, 64)
+        );
+    }
+
+    #[test]
+    fn a_cache_has_room_for_pairs_and_forgets_what_is_out_of_its_time() {
+        for (capacity, slots) in [(0, 0), (1, 2), (2, 2), (3, 4)] {
+            assert_eq!(VerifiedTokens::new(capacity, 0).slots.len(), slots);
+        }
+        let mut known = VerifiedTokens::new(0, 0);
+        known.keep(b"a", &verified(0));
+        assert!(known.get(b"a", Duration::ZERO).is_none());
+        let mut known = VerifiedTokens::new(2, 0);
+        let ends = Arc::new(Verified {
+            time: Validity::until(10.0),
+            ..Arc::into_inner(verified(0)).unwrap()
+        });
+        known.keep(b"a", &ends);
+        assert!(known.get(b"a", Duration::from_secs(9)).is_some());
+        assert!(known.get(b"a", Duration::from_secs(10)).is_none());
+        assert_eq!(known.bytes, 0);
+        assert!(known.get(b"a", Duration::from_secs(9)).is_none());
     }
 
     #[test]

@@ -64,6 +64,15 @@ impl Validity {
         until: f64::INFINITY,
     };
 
+    /// All of time up to a moment.
+    #[cfg(test)]
+    pub const fn until(until: f64) -> Self {
+        Self {
+            until,
+            ..Self::ALWAYS
+        }
+    }
+
     /// Whether a moment is inside.
     pub fn holds(&self, now: Duration) -> bool {
         (self.from..self.until).contains(&now.as_secs_f64())
