@@ -155,7 +155,7 @@ pub(crate) fn reply(replies: &Replies, reason: Reason, request: Option<&Request<
         Body::Plain => (Some("text/plain"), phrase),
         Body::Empty => (None, ""),
     };
-    let mut headers = Vec::with_capacity(3);
+    let mut headers = Vec::new();
     headers.extend(content_type.map(|value| ("content-type".to_owned(), value.to_owned())));
     // A challenge has at least one parameter (RFC 6750 section 3), so there always is a realm.
     let realm = replies.realm.as_deref().unwrap_or("protected");

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Call, NOW, compiled, policy, provider, sign};
-use policy::{Outcome, Reason};
+use common::{Call, LOGIN, NOW, compiled, policy, provider, sign};
+use policy::{ConfigError, Outcome, Reason, RuleRef};
 use serde_json::{Value, json};
 
 /// `spec` with this value at a place such as `/forwarded/limits/elements`; objects on the way are made.
@@ -169,10 +169,7 @@ fn a_date_ends_with_the_year_9999() {
         (253_402_300_799_u64, None),
         (253_402_300_800, Some(Reason::ClaimsMalformed)),
     ] {
-        let token = sign(
-            "rsa-a",
-            &json!({"iss": common::LOGIN, "aud": "shop", "exp": exp}),
-        );
+        let token = sign("rsa-a", &json!({"iss": LOGIN, "aud": "shop", "exp": exp}));
         assert_eq!(
             Call::get("/").bearer(&token).judge(&policy).reason(),
             reason
@@ -187,7 +184,8 @@ fn a_claim_of_8192_bytes_is_published_and_a_longer_one_is_not() {
     );
     let policy = policy(&with("/jwt/providers/0", &emitting));
     for (length, published) in [(8192, true), (8193, false)] {
-        let claims = json!({"iss": common::LOGIN, "aud": "shop", "exp": NOW + 60, "sub": "a".repeat(length)});
+        let claims =
+            json!({"iss": LOGIN, "aud": "shop", "exp": NOW + 60, "sub": "a".repeat(length)});
         let call = Call::get("/").bearer(&sign("rsa-a", &claims));
         let decision = call.judge(&policy);
         assert_eq!(decision.verdict, Outcome::Allow);
@@ -355,4 +353,266 @@ fn a_problem_is_one_line_with_its_place_first() {
         let problems = policy::Policy::from_json(document, &common::Honest).unwrap_err();
         assert_eq!(problems[0].to_string(), expected);
     }
+}
+
+/// The problems of a spec that doesn't compile.
+fn problems(spec: &Value) -> Vec<ConfigError> {
+    compiled(spec).unwrap_err()
+}
+
+#[test]
+fn a_problem_says_what_was_found() {
+    for (value, found) in [
+        (json!({"a": 1}), "an object"),
+        (json!([1]), "a list"),
+        (json!(null), "nothing (null)"),
+        (json!(""), "an empty text"),
+        (json!(7), "`7`"),
+        (json!(true), "`true`"),
+    ] {
+        assert_eq!(problems(&with("/mode", &value))[0].found, found);
+    }
+    let neither = &problems(&json!({"position": "Gateway"}))[0];
+    assert_eq!(
+        (&*neither.path, &*neither.found),
+        ("spec.forwarded", "neither `forwarded` nor `jwt`")
+    );
+    let none = &problems(&with("/forwarded/trust", &json!({})))[0];
+    assert_eq!(none.found, "none of `hops`, `cidrs` and `identities`");
+}
+
+/// A hint stands where something helps, and only there.
+#[test]
+fn a_problem_has_the_hint_that_helps() {
+    let hint = |spec: &Value| problems(spec)[0].hint.clone();
+    let large = |number: u64| hint(&with("/forwarded/limits", &json!({"bytes": number})));
+    assert_eq!(
+        large(9_007_199_254_740_994).as_deref(),
+        Some("integers above 2^53 change on their way to the proxy")
+    );
+    assert_eq!(large(9_007_199_254_740_992), None);
+    let identities = json!({"forwarded": {"trust": {"identities": ["spiffe://a/ns/b/sa/c"]}}});
+    let alone = problems(&identities);
+    assert_eq!(
+        (alone.len(), &*alone[0].path),
+        (1, "spec.forwarded.trust.hops")
+    );
+    assert!(
+        alone[0]
+            .hint
+            .as_ref()
+            .unwrap()
+            .contains("gatewaySends: Canonical")
+    );
+    let range = json!({"position": "Gateway", "forwarded": {"mode": "Envoy", "trust": {"hops": {"min": 1, "max": 2}}}});
+    assert_eq!(hint(&range), None);
+    // Two letters away, and three.
+    let slip = problems(&with("/forwarded/trust", &json!({"ho": 1})));
+    assert_eq!(slip.len(), 1);
+    assert_eq!(slip[0].hint.as_deref(), Some("did you mean `hops`?"));
+    let other = problems(&json!({"position": "Gateway", "forwarded": {"trxyz": {"hops": 1}}}));
+    let named: Vec<(&str, Option<&str>)> = other
+        .iter()
+        .map(|problem| (&*problem.path, problem.hint.as_deref()))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("spec.forwarded.trust", None),
+            ("spec.forwarded.trxyz", None)
+        ]
+    );
+}
+
+/// docs/header-policy.md, `claims[].equals`: numbers are compared as numbers, however they are spelled (RFC 8259 section 6).
+#[test]
+fn a_claim_equals_a_number_and_no_other() {
+    for (wanted, claimed, reason) in [
+        ("1.5", "1.5", None),
+        ("1.5", "1", Some(Reason::ClaimMismatch)),
+        ("1", "1.0", None),
+        ("1.0", "1", None),
+        ("1", "1.5", Some(Reason::ClaimMismatch)),
+        ("9007199254740992", "9007199254740992", None),
+        (
+            "9007199254740992",
+            "9007199254740993",
+            Some(Reason::ClaimMismatch),
+        ),
+    ] {
+        let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let rules =
+            json!([{"access": "Require", "claims": [{"claim": "n", "equals": number(wanted)}]}]);
+        let policy = policy(&with("/jwt/rules", &rules));
+        let claims = json!({"iss": LOGIN, "aud": "shop", "exp": NOW + 60, "n": number(claimed)});
+        let call = Call::get("/")
+            .with("x-forwarded-for", "203.0.113.9, 10.1.1.1")
+            .bearer(&sign("rsa-a", &claims));
+        assert_eq!(call.judge(&policy).reason(), reason, "{wanted}, {claimed}");
+    }
+}
+
+/// docs/header-policy.md, "Which rule?": the headers that replace what a rule looks at are removed, and no others.
+#[test]
+fn overrides_of_what_a_rule_looks_at_are_removed() {
+    let methods = [
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+    ];
+    let paths = ["x-original-url", "x-rewrite-url"];
+    for (rule, by_method, by_path) in [
+        (json!({"methods": ["PUT"], "access": "Deny"}), true, false),
+        (json!({"paths": ["/x"], "access": "Deny"}), false, true),
+        (
+            json!({"hosts": ["other.test"], "access": "Deny"}),
+            false,
+            false,
+        ),
+        (
+            json!({"methods": ["PUT"], "paths": ["/x"], "access": "Deny"}),
+            true,
+            true,
+        ),
+    ] {
+        let policy = policy(&json!({"position": "Gateway", "jwt": {
+            "providers": [provider(json!({}))], "rules": [rule], "otherwise": "Open",
+        }}));
+        let mut call = Call::get("/");
+        for name in methods.iter().chain(&paths) {
+            call.add(name, "x");
+        }
+        let decision = call.judge(&policy);
+        assert_eq!(decision.verdict, Outcome::Allow);
+        let after = call.after(&decision);
+        let is_left = |name: &&str| after.iter().any(|(known, _)| known == name.as_bytes());
+        assert!(
+            methods.iter().all(|name| is_left(&name) != by_method),
+            "{rule}"
+        );
+        assert!(paths.iter().all(|name| is_left(&name) != by_path), "{rule}");
+    }
+}
+
+/// A preflight whose method another header replaces is a request like others.
+#[test]
+fn a_preflight_has_no_header_that_replaces_its_method() {
+    let policy = policy(
+        &json!({"position": "Gateway", "jwt": {"providers": [provider(json!({}))], "otherwise": "Require"}}),
+    );
+    for (name, is_preflight) in [
+        ("x-original-url", true),
+        ("x-rewrite-url", true),
+        ("x-http-method-override", false),
+        ("x-http-method", false),
+        ("x-method-override", false),
+    ] {
+        let call = Call::new("OPTIONS", "/")
+            .with("origin", "https://shop.example.com")
+            .with("access-control-request-method", "PUT")
+            .with(name, "DELETE");
+        let decision = call.judge(&policy);
+        let expected = (!is_preflight).then_some(Reason::MissingToken);
+        assert_eq!(decision.reason(), expected, "{name}");
+        assert_eq!(
+            decision.trace.rule == Some(RuleRef::Preflight),
+            is_preflight,
+            "{name}"
+        );
+    }
+}
+
+/// docs/header-policy.md, `maxLifetime`: the most that `exp` − `iat` may be.
+#[test]
+fn a_lifetime_in_each_unit_ends_at_its_second() {
+    for (lifetime, seconds) in [("90s", 90), ("2m", 120), ("1h", 3600), ("1d", 86400)] {
+        let policy = policy(&with("/jwt/providers/0/maxLifetime", &json!(lifetime)));
+        for (more, reason) in [(0, None), (1, Some(Reason::LifetimeTooLong))] {
+            let issued = NOW - 10;
+            let claims =
+                json!({"iss": LOGIN, "aud": "shop", "iat": issued, "exp": issued + seconds + more});
+            let call = Call::get("/")
+                .with("x-forwarded-for", "203.0.113.9, 10.1.1.1")
+                .bearer(&sign("rsa-a", &claims));
+            assert_eq!(call.judge(&policy).reason(), reason, "{lifetime}");
+        }
+    }
+    assert!(compiled(&with("/jwt/providers/0/clockSkew", &json!("+5m"))).is_err());
+}
+
+/// A private key is told alone: the keys beside it that can't be used refuse nothing.
+#[test]
+fn a_private_key_is_one_problem() {
+    let jwks =
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA"}, {"kty": "RSA"}]});
+    let found = problems(&with("/jwt/providers/0/jwks", &jwks));
+    let paths: Vec<&str> = found.iter().map(|problem| &*problem.path).collect();
+    assert_eq!(paths, ["spec.jwt.providers[0].jwks.keys[0].d"]);
+}
+
+/// docs/header-policy.md, `gatewaySends`: with `Canonical` a chain has one element.
+#[test]
+fn a_canonical_chain_may_be_limited_to_its_one_element() {
+    let spec = json!({"position": "SidecarInbound", "forwarded": {
+        "trust": {"identities": ["spiffe://a/ns/b/sa/c"]}, "gatewaySends": "Canonical", "limits": {"elements": 1},
+    }});
+    assert!(compiled(&spec).is_ok());
+}
+
+/// RFC 9110 sections 5.5 and 5.6.4.
+#[test]
+fn texts_of_headers_hold_printable_ascii() {
+    let prefix = |text: &str| {
+        let places = json!([{"name": "x-token", "prefix": text}]);
+        compiled(&with("/jwt/providers/0/fromHeaders", &places)).is_ok()
+    };
+    let realm = |text: &str| compiled(&with("/replies/realm", &json!(text))).is_ok();
+    for (text, as_prefix, as_realm) in [
+        ("~", true, true),
+        ("a b", true, true),
+        ("a ", true, true),
+        (" a", false, true),
+        ("a,", false, true),
+        ("a\u{1f}", false, false),
+        ("a\u{7f}", false, false),
+        ("a\\", true, false),
+        ("a\"", true, false),
+    ] {
+        assert_eq!(
+            (prefix(text), realm(text)),
+            (as_prefix, as_realm),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn a_companion_with_a_star_has_a_name_before_it() {
+    let taken =
+        |name: &str| compiled(&with("/forwarded/companions", &json!({"also": [name]}))).is_ok();
+    for (name, good) in [
+        ("ab-*", true),
+        ("a-*", false),
+        ("-*", false),
+        ("*", false),
+        ("ab*", false),
+        ("a*b-*", false),
+    ] {
+        assert_eq!(taken(name), good, "{name}");
+    }
+}
+
+/// Half of a surrogate pair is no text that a header or a claim could hold.
+#[test]
+fn half_of_a_surrogate_pair_is_no_text() {
+    let rules = json!([{"access": "Require", "claims": [{"claim": "n", "equals": "HALF"}]}]);
+    let spec = with("/jwt/rules", &rules)
+        .to_string()
+        .replace("HALF", "\\ud800");
+    let document = format!(
+        "{{\"apiVersion\":\"{}\",\"spec\":{spec}}}",
+        policy::API_VERSION
+    );
+    let found = policy::Policy::from_json(document.as_bytes(), &common::Honest).unwrap_err();
+    assert_eq!(found[0].path, "spec.jwt.rules[0].claims[0].equals");
 }

@@ -293,7 +293,46 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_has_a_size_and_a_token_a_pair_of_places() {
+        let entry = Entry {
+            token: (*b"t").into(),
+            verified: Arc::new(Verified {
+                passes: Passes::of([true; 65].into_iter()),
+                edits: vec![Edit::set("ab", *b"xyz"), Edit::remove("c")],
+                ..Arc::into_inner(verified(0)).unwrap()
+            }),
+        };
+        // The token, two words of answers, two edits, and 64 bytes for each of these and twice for the entry.
+        assert_eq!(entry.size(), 1 + 16 + (2 + 3 + 64) + (1 + 64) + 2 * 64);
+        let known = VerifiedTokens::new(8, 0);
+        let starts = (0_u32..200).map(|token| known.start(&token.to_be_bytes()).unwrap());
+        let starts: std::collections::BTreeSet<usize> = starts.collect();
+        assert_eq!(Vec::from_iter(starts), [0, 2, 4, 6]);
+    }
+
+    #[test]
+    fn what_is_used_stays_and_what_belongs_to_another_policy_goes() {
+        let mut known = VerifiedTokens::new(2, 0);
+        known.keep(b"a", &verified(0));
+        known.keep(b"b", &verified(0));
+        assert!(known.get(b"b", Duration::ZERO).is_some());
+        known.keep(b"c", &verified(0));
+        known.keep(b"d", &verified(0));
+        let holds = |known: &mut VerifiedTokens, token| known.get(token, Duration::ZERO).is_some();
+        assert!(!holds(&mut known, b"b") && holds(&mut known, b"c") && holds(&mut known, b"d"));
+        known.belong_to(
+            Fingerprint::of("v", crate::spec::tape::Tape::of("{}").unwrap().root()).unwrap(),
+        );
+        assert_eq!((known.bytes, holds(&mut known, b"c")), (0, false));
+    }
+
+    #[test]
     fn each_answer_has_its_bit() {
+        for count in [0_usize, 1, 63, 64, 65, 127, 128, 129] {
+            let passes = Passes::of((0..count).map(|_| true));
+            assert_eq!(passes.0.len(), count.div_ceil(64));
+            assert!((0..count).all(|place| passes.holds(place)) && !passes.holds(count));
+        }
         let answers = (0..200).map(|place| place % 3 == 0);
         let passes = Passes::of(answers.clone());
         assert!(

@@ -28,7 +28,10 @@ pub(crate) struct KeySet {
 pub(crate) fn read_jwks(node: Node<'_, '_>, algorithms: &[Algorithm]) -> Option<KeySet> {
     let (text, tape);
     let raw = if node.is_text() {
-        text = node.text()?;
+        text = match node.text() {
+            Some(text) => text,
+            None => return node.refuse("a JWK Set"),
+        };
         match Tape::of(&text) {
             Ok(read) => {
                 tape = read;

@@ -47,7 +47,7 @@ pub(crate) fn strict(element: &[u8]) -> Option<IpAddr> {
 /// A bare address as Envoy reads it, IPv4-mapped ones left as they are.
 pub(crate) fn bare(element: &[u8]) -> Option<IpAddr> {
     // No address is longer, and most garbage is.
-    const LONGEST: usize = 45;
+    const LONGEST: usize = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255".len();
     if element.len() > LONGEST {
         return None;
     }
@@ -83,7 +83,7 @@ fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
 
 /// An address with what proxies hang on it: a port, brackets (RFC 7239 section 6, Azure, AWS), an IPv4-mapped form. The result is the plain address.
 pub(crate) fn lenient(element: &[u8]) -> Option<IpAddr> {
-    const LONGEST: usize = 64;
+    const LONGEST: usize = "[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535".len();
     if element.len() > LONGEST {
         return None;
     }

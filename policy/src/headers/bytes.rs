@@ -31,7 +31,8 @@ pub(crate) fn find(bytes: &[u8], byte: u8) -> Option<usize> {
         let difference = u64::from_ne_bytes(*word) ^ (ONES * u64::from(byte));
         difference.wrapping_sub(ONES) & !difference & TOPS != 0
     };
-    let start = words.iter().take_while(|word| !holds(word)).count() * 8;
+    let passed = words.iter().take_while(|word| !holds(word));
+    let start = passed.map(|word| word.len()).sum::<usize>();
     let place = bytes
         .get(start..)?
         .iter()
@@ -48,7 +49,7 @@ pub(crate) fn cut(bytes: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
 /// The byte of two hexadecimal digits.
 pub(crate) fn unhex(high: u8, low: u8) -> Option<u8> {
     let digit = |b: u8| char::from(b).to_digit(16);
-    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
 #[cfg(test)]

@@ -49,13 +49,13 @@ impl<'r> Host<'r> {
 
 /// Letters, digits, `-` and `_` in labels that are not empty; one dot may stand behind the last.
 fn is_name(host: &[u8]) -> bool {
-    let mut label = 0_usize;
+    let mut is_empty = true;
     for byte in host {
         match byte {
-            b'.' if label == 0 => return false,
-            b'.' => label = 0,
-            b'-' | b'_' => label += 1,
-            byte if byte.is_ascii_alphanumeric() => label += 1,
+            b'.' if is_empty => return false,
+            b'.' => is_empty = true,
+            b'-' | b'_' => is_empty = false,
+            byte if byte.is_ascii_alphanumeric() => is_empty = false,
             _ => return false,
         }
     }
@@ -112,11 +112,11 @@ impl HostPattern {
     pub fn matches(&self, host: Host<'_>) -> bool {
         match self {
             Self::Exact(name) => host.0.eq_ignore_ascii_case(name.as_bytes()),
+            // No host begins with the dot of a domain.
             Self::Below(domain) => host
                 .0
                 .len()
                 .checked_sub(domain.len())
-                .filter(|left| *left > 0)
                 .and_then(|left| host.0.get(left..))
                 .is_some_and(|end| end.eq_ignore_ascii_case(domain.as_bytes())),
         }

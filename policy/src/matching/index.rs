@@ -158,6 +158,15 @@ fn equal<T>(items: &[T], order: impl Fn(&T) -> std::cmp::Ordering) -> &[T] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The test vector of FNV's authors for `foobar`, 64 bits.
+    #[test]
+    fn keys_are_fnv_1a() {
+        let key = b"foobar"
+            .iter()
+            .fold(Key::EMPTY, |key, byte| key.and(*byte));
+        assert_eq!(key.0, 0x8594_4171_f739_67e8);
+    }
     use crate::matching::{Host, HostPattern, Method, MethodPattern, Path, PathPattern, Terms};
     use crate::spec::{Access, Rule};
     use proptest::prelude::*;

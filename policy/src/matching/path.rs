@@ -73,7 +73,7 @@ impl<'r> Path<'r> {
                 },
                 _ => {}
             }
-            ambiguous |= byte >= 0x80 && is_overlong(before, byte);
+            ambiguous |= is_overlong(before, byte);
             before = byte;
             // An encoded slash is no escape to decode, so this one is a separator.
             segment = match (byte, segment) {
@@ -324,6 +324,11 @@ mod tests {
             "/%e0%80%af",
             "/%f0%80%80%af",
             "/a#/../",
+            "/.#",
+            "/a/..#b",
+            "/%e0%9f%bf",
+            "/%f0%8f%bf%bf",
+            "/%25%32a",
             "/a#",
             "/a#b?c",
             "/a%252fb",
@@ -436,6 +441,9 @@ mod tests {
             ("/", "/"),
             ("/%2a", "/*"),
             ("/a/?b", "/a"),
+            ("/%25a", "/%a"),
+            ("/a%25%32z", "/a%2z"),
+            ("/%25%7a1", "/%z1"),
         ] {
             let path = Path::parse(path.as_bytes()).unwrap();
             assert_eq!(path.bytes(), normal.as_bytes());

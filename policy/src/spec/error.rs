@@ -109,7 +109,7 @@ impl Problems {
 
     /// Takes back one that was told.
     pub fn remove(&mut self, index: usize) {
-        if index < self.told.len() {
+        if self.told.get(index).is_some() {
             self.told.remove(index);
         }
     }

@@ -19,11 +19,8 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// The first 52 bits, the most that a gauge read as a double keeps exactly.
     pub fn gauge(&self) -> u64 {
-        self.0
-            .iter()
-            .take(8)
-            .fold(0, |bits, byte| bits << 8 | u64::from(*byte))
-            >> 12
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 12
     }
 
     /// The fingerprint of a document: its `apiVersion` and its `spec` without `target`. `None` when it nests too deep.
@@ -74,8 +71,10 @@ impl Canonical {
                 self.0.update(b"]");
             }
             // Without escapes it stands there in the canonical form.
-            b'"' if raw.plain().is_some() => self.0.update(raw.get()),
-            b'"' => self.text(&raw.text()?),
+            b'"' => match raw.plain() {
+                Some(_) => self.0.update(raw.get()),
+                None => self.text(&raw.text()?),
+            },
             b't' | b'f' | b'n' => self.0.update(raw.get()),
             _ => {
                 let number = raw.number()?;
@@ -153,6 +152,8 @@ mod tests {
         let spec = r#"{"z": {}, "f": [ ], "e": -7.0, "d": null, "c": true, "b": [2.5, "x\"\u00e9\n", "\/"], "a": 1e0, "target": {}}"#;
         let sum = "592647265053e7afa145e7caea70b4660a0a2a6b4e0f69387d3e4b4261c8293c";
         assert_eq!(of(spec).to_string(), sum);
+        assert_eq!(format!("{:?}", of(spec)), format!("Fingerprint({sum})"));
+        assert_eq!(of(spec).gauge(), 0x5_9264_7265_053e);
     }
 
     #[test]

@@ -119,7 +119,8 @@ impl Kind for SourceHeader {
 pub(crate) fn duration(node: Node<'_, '_>, least: u64, most: u64) -> Option<Duration> {
     let parsed = node.text().and_then(|text| {
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        // Not `+5`, which Rust would read.
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
         let unit = match text.strip_prefix(digits)? {

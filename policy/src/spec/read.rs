@@ -532,4 +532,19 @@ pub(super) mod tests {
         /// How often a name was compared with those that are known.
         pub static COMPARED: Cell<usize> = const { Cell::new(0) };
     }
+
+    #[test]
+    fn the_distance_counts_letters_that_are_put_in_taken_out_or_changed() {
+        for (left, right, expected) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("ab", "", 2),
+            ("kitten", "sitting", 3),
+            ("trusts", "trust", 1),
+            ("trust", "xtrust", 1),
+            ("trsut", "trust", 2),
+        ] {
+            assert_eq!(super::distance(left, right), expected, "{left} {right}");
+        }
+    }
 }

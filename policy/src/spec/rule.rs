@@ -200,8 +200,9 @@ impl Kind for Scalar {
     type Value = Self;
 
     fn read(node: Node<'_, '_>) -> Option<Self> {
+        let expected = "a text, a number, `true` or `false`";
         if node.is_text() {
-            return node.text().map(|text| Self::Text(text.into_owned()));
+            return node.parsed(expected, None, |text| Some(Self::Text(text.to_owned())));
         }
         match Json::parse(node.raw.get()) {
             Some(Json::Bool(value)) => Some(Self::Bool(value)),
@@ -212,7 +213,7 @@ impl Kind for Scalar {
                     "larger integers change on their way to the proxy",
                 ),
             },
-            _ => node.refuse("a text, a number, `true` or `false`"),
+            _ => node.refuse(expected),
         }
     }
 
