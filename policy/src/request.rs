@@ -113,3 +113,21 @@ pub struct Needs {
     /// [`Request::tls`].
     pub tls: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bit_stands_for_each_length_up_to_63_and_again_from_64() {
+        let bits: Vec<u32> = (0..66)
+            .map(|length| length_bit(&vec![b'a'; length]).trailing_zeros())
+            .collect();
+        assert_eq!(bits, Vec::from_iter((0..64).chain([0, 1])));
+        let pairs: [(&[u8], &[u8]); 2] = [(b"ab", b"1"), (b"abcd", b"2")];
+        let headers = Headers::new(&pairs);
+        let found = |name: &[u8]| headers.of_lengths(length_bit(name)).len();
+        assert_eq!([found(b"xy"), found(b"xyz"), found(b"wxyz")], [2, 0, 2]);
+        assert!(Headers::new(&[]).of_lengths(u64::MAX).is_empty());
+    }
+}

@@ -94,7 +94,8 @@ impl Chain {
 
     /// Whether a chain that ends the walk before its peer was judged can go on.
     pub fn may_leave_peer_unjudged(&self) -> bool {
-        [Anomaly::TooLong, Anomaly::Malformed]
+        // Without any chain, as on a Unix socket, there are too few hops and no peer.
+        [Anomaly::TooLong, Anomaly::Malformed, Anomaly::TooFewHops]
             .into_iter()
             .any(|anomaly| self.action(anomaly) == Action::Allow)
     }

@@ -306,6 +306,31 @@ mod tests {
     }
 
     #[test]
+    fn blocks_of_ipv6_nest_and_end_at_their_last_address() {
+        let map = CidrMap::new([
+            (cidr("2001:db8::/32"), true),
+            (cidr("2001:db8:bad::/48"), false),
+            (cidr("2001:db9::1/128"), true),
+        ]);
+        for (address, value) in [
+            ("2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", None),
+            ("2001:db8::", Some(true)),
+            ("2001:db8:bac:ffff:ffff:ffff:ffff:ffff", Some(true)),
+            ("2001:db8:bad::", Some(false)),
+            ("2001:db8:bad:ffff:ffff:ffff:ffff:ffff", Some(false)),
+            ("2001:db8:bae::", Some(true)),
+            ("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", Some(true)),
+            ("2001:db9::", None),
+            ("2001:db9::1", Some(true)),
+            ("2001:db9::2", None),
+        ] {
+            assert_eq!(map.get(address.parse().unwrap()), value, "{address}");
+        }
+        assert!(Cidr::parse("::/128").is_ok() && Cidr::parse("::/129").is_err());
+        assert!(Cidr::parse("0.0.0.0/32").is_ok() && Cidr::parse("0.0.0.0/33").is_err());
+    }
+
+    #[test]
     fn the_longest_prefix_decides() {
         let map = CidrMap::new([
             (cidr("10.0.0.0/8"), false),
