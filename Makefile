@@ -184,5 +184,5 @@ ci: lint test-all ## What must pass before a push
 
 .PHONY: soak
 soak: export KYMA_ISTIO_SOAK = 1
-soak: test-all ## The long versions: 20 times the property cases, 250,000 chains and 20,000 tokens and 200,000 spellings against Envoy, a million requests and a thousand reconfigurations with memory flat, longer fuzzing
+soak: test-all ## The long versions: 20 times the property cases, 250,000 chains, 20,000 tokens, 3,000 key sets and 200,000 spellings against Envoy, a million requests and a thousand reconfigurations with memory flat, longer fuzzing
 	$(MAKE) fuzz FUZZ_SECONDS=60

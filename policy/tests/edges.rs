@@ -487,10 +487,10 @@ fn overrides_of_what_a_rule_looks_at_are_removed() {
         let after = call.after(&decision);
         let is_left = |name: &&str| after.iter().any(|(known, _)| known == name.as_bytes());
         assert!(
-            methods.iter().all(|name| is_left(&name) != by_method),
+            methods.iter().all(|name| is_left(name) != by_method),
             "{rule}"
         );
-        assert!(paths.iter().all(|name| is_left(&name) != by_path), "{rule}");
+        assert!(paths.iter().all(|name| is_left(name) != by_path), "{rule}");
     }
 }
 

@@ -119,6 +119,11 @@ impl<'t> Raw<'t> {
             .unwrap_or_default()
     }
 
+    /// Its first byte, which tells the kinds of values apart.
+    fn first(self) -> Option<u8> {
+        self.get().bytes().next()
+    }
+
     /// The names and values of an object, or the items of a list.
     fn parts(self) -> impl Iterator<Item = Self> {
         let entries = &self.tape.entries;
@@ -134,13 +139,13 @@ impl<'t> Raw<'t> {
     /// The items of a list.
     #[inline(never)]
     pub fn elements(self) -> Option<Vec<Self>> {
-        self.get().starts_with('[').then(|| self.parts().collect())
+        (self.first() == Some(b'[')).then(|| self.parts().collect())
     }
 
     /// The fields of an object in their order, those that stand there twice included.
     #[inline(never)]
     pub fn members(self) -> Option<Vec<(Cow<'t, str>, Self)>> {
-        if !self.get().starts_with('{') {
+        if self.first() != Some(b'{') {
             return None;
         }
         let mut parts = self.parts();
@@ -165,7 +170,7 @@ impl<'t> Raw<'t> {
         if let Some(plain) = self.plain() {
             return Some(Cow::Borrowed(plain));
         }
-        if !self.get().starts_with('"') {
+        if self.first() != Some(b'"') {
             return None;
         }
         match Json::parse(self.get())? {
@@ -184,7 +189,7 @@ impl<'t> Raw<'t> {
     /// A number, as a double.
     #[inline(never)]
     pub fn number(self) -> Option<f64> {
-        if self.get().starts_with(['[', '{', '"']) {
+        if let Some(b'[' | b'{' | b'"') = self.first() {
             return None;
         }
         match Json::parse(self.get())? {
