@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{Call, EXP, LOGIN, NOW, PARTNER, keys, policy, provider, sign, sign_with, token};
-use policy::{Decision, Needs, Outcome, Policy, Reason};
+use common::{
+    Call, EXP, LOGIN, NOW, PARTNER, extended, keys, policy, provider, sign, sign_with, token,
+};
+use policy::{Needs, Outcome, Policy, Reason};
 use serde_json::{Value, json};
 
 const ID: &str = "spiffe://cluster.local/ns/edge/sa/proxy";
@@ -23,12 +25,9 @@ fn tokens(providers: Value, rules: Value, otherwise: &str) -> Policy {
 }
 
 fn partner(more: Value) -> Value {
-    let mut partner =
+    let partner =
         json!({"name": "partner", "issuer": PARTNER, "anyAudience": true, "jwks": keys(&["ec-a"])});
-    for (name, value) in more.as_object().unwrap() {
-        partner[name] = value.clone();
-    }
-    partner
+    extended(partner, &more)
 }
 
 fn chain(text: &str) -> Call {
@@ -48,17 +47,6 @@ fn told(policy: &Policy, call: &Call) -> Told {
         chain.client_index,
         chain.peer_trusted,
     )
-}
-
-/// The lines of a header at the next hop.
-fn after(call: &Call, decision: &Decision, name: &str) -> Vec<String> {
-    let lines = call
-        .after(decision)
-        .into_iter()
-        .filter(|(known, _)| known == name.as_bytes());
-    lines
-        .map(|(_, value)| String::from_utf8(value).unwrap())
-        .collect()
 }
 
 #[test]
@@ -175,7 +163,7 @@ fn a_check_of_a_balancer_has_its_peer_as_the_client() {
     };
     let decision = call.judge(&sidecar);
     assert_eq!(decision.verdict, Outcome::Allow);
-    assert_eq!(after(&call, &decision, "x-client-ip"), ["10.0.0.7"]);
+    assert_eq!(call.lines_after(&decision, "x-client-ip"), ["10.0.0.7"]);
     assert_eq!(
         told(&sidecar, &call),
         (Some("peer".to_owned()), 0, 0, None, false)
@@ -199,13 +187,8 @@ fn a_policy_needs_what_it_reads_and_no_more() {
         tls: false,
     };
     let tls = Needs { tls: true, ..none };
-    let hops = |number: u32, more: Value| {
-        let mut forwarded = json!({"trust": {"hops": number}});
-        for (name, value) in more.as_object().unwrap() {
-            forwarded[name] = value.clone();
-        }
-        gateway(forwarded)
-    };
+    let hops =
+        |number: u32, more: Value| gateway(extended(json!({"trust": {"hops": number}}), &more));
     let reject = json!({"untrustedPeer": "Reject"});
     for (row, policy, needs) in [
         (1, hops(1, json!({})), none),
@@ -336,7 +319,7 @@ fn companions_in_the_mode_envoy() {
         let call = Call::get("/").with("x-forwarded-host", "a");
         let decision = call.judge(&policy);
         assert_eq!(
-            after(&call, &decision, "x-forwarded-host").len(),
+            call.lines_after(&decision, "x-forwarded-host").len(),
             usize::from(stays),
             "{trust}"
         );
@@ -399,11 +382,8 @@ fn a_canonical_chain_has_one_element_before_the_peer() {
         ..chain(list)
     };
     let canonical = |more: Value| {
-        let mut forwarded = json!({"trust": {"identities": [ID]}, "gatewaySends": "Canonical", "outbound": "Truncate"});
-        for (name, value) in more.as_object().unwrap() {
-            forwarded[name] = value.clone();
-        }
-        gateway(forwarded)
+        let forwarded = json!({"trust": {"identities": [ID]}, "gatewaySends": "Canonical", "outbound": "Truncate"});
+        gateway(extended(forwarded, &more))
     };
     let counted = canonical(json!({"trust": {"identities": [ID], "hops": 1}}));
     let call = known("6.6.6.6, 203.0.113.9, 192.0.2.1");
@@ -419,7 +399,7 @@ fn a_canonical_chain_has_one_element_before_the_peer() {
     }
     let call = known("203.0.113.9, 192.0.2.1");
     assert_eq!(
-        after(&call, &call.judge(&one), "x-forwarded-for"),
+        call.lines_after(&call.judge(&one), "x-forwarded-for"),
         ["203.0.113.9,192.0.2.1"]
     );
 }
@@ -436,7 +416,7 @@ fn what_goes_on_of_a_chain() {
     ] {
         let call = chain(list);
         assert_eq!(
-            after(&call, &call.judge(&truncating), "x-forwarded-for"),
+            call.lines_after(&call.judge(&truncating), "x-forwarded-for"),
             [expected],
             "{list}"
         );
@@ -450,7 +430,9 @@ fn what_goes_on_of_a_chain() {
     let mut twice = chain("192.0.2.1");
     twice.add("x-forwarded-for", "");
     assert_eq!(
-        after(&twice, &twice.judge(&replacing), "x-forwarded-for").len(),
+        twice
+            .lines_after(&twice.judge(&replacing), "x-forwarded-for")
+            .len(),
         1
     );
 }
@@ -515,10 +497,13 @@ fn each_provider_has_its_own_places() {
     let call = Call::get("/").bearer(ann).with("x-token", pat);
     let decision = call.judge(&tokens(removing, rules, "Deny"));
     assert_eq!(
-        (decision.reason(), after(&call, &decision, "x-token").len()),
+        (
+            decision.reason(),
+            call.lines_after(&decision, "x-token").len()
+        ),
         (None, 1)
     );
-    assert!(after(&call, &decision, "authorization").is_empty());
+    assert!(call.lines_after(&decision, "authorization").is_empty());
 }
 
 #[test]
@@ -660,7 +645,11 @@ fn a_nested_list_is_no_header() {
         let claims = json!({"iss": LOGIN, "aud": "shop", "exp": EXP, "groups": groups});
         let call = Call::get("/").bearer(&sign("rsa-a", &claims));
         let decision = call.judge(&policy);
-        assert_eq!(after(&call, &decision, "x-groups"), expected, "{groups}");
+        assert_eq!(
+            call.lines_after(&decision, "x-groups"),
+            expected,
+            "{groups}"
+        );
     }
 }
 
@@ -682,7 +671,7 @@ fn a_strangers_scheme_is_that_of_the_connection() {
         }
         let decision = call.judge(&policy);
         assert_eq!(
-            after(&call, &decision, "x-forwarded-proto"),
+            call.lines_after(&decision, "x-forwarded-proto"),
             [expected],
             "{lines:?}"
         );

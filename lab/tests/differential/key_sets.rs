@@ -13,7 +13,7 @@ use signature::Software;
 
 use crate::differences::{self, ALLOW};
 use crate::forge::{AUDIENCE, ISSUER, Sample};
-use crate::tokens::{decide, jwt_authn, now};
+use crate::tokens::{decide, jwt_authn, now, spec, their_provider};
 use crate::{amount, document, random::Random};
 
 #[test]
@@ -31,7 +31,7 @@ fn key_sets_differ_only_where_documented() {
         let (envoy, refused) = start_without_refused(sets);
         let address = envoy.listener("sets").unwrap();
         for (index, set) in sets.iter().enumerate() {
-            let ours = ours(&jwks(set), &json!({}));
+            let ours = ours(&jwks(set), &json!({ "requireExpiration": false }));
             if let Some(why) = refused.get(&index) {
                 // Where no key is left, both refuse.
                 assert!(ours.is_none(), "{why}: {}", shown_all(set));
@@ -63,10 +63,11 @@ fn lifetimes_are_counted_as_documented() {
     const MOST: i64 = 3_600;
     let mut mint = Mint::new(keys(), now().as_secs());
     let set = json!({ "keys": [numbers("ed-a")] });
-    let mut theirs = provider(&set);
+    let mut theirs = their_provider(&set);
     theirs["max_lifetime"] = format!("{MOST}s").into();
     let envoy = start(&BTreeMap::from([(0, theirs)])).unwrap();
-    let ours = ours(&set, &json!({ "maxLifetime": "1h" }));
+    let without_end = json!({ "maxLifetime": "1h", "requireExpiration": false });
+    let ours = ours(&set, &without_end);
     let mut client = Client::new();
     // In minutes; none is at a border, since the test itself takes time.
     let moments = [None, Some(-150), Some(-90), Some(-45), Some(-20), Some(0)];
@@ -110,15 +111,7 @@ fn lifetimes_are_counted_as_documented() {
 
 /// What our side makes of a provider; `None` when it refuses the policy.
 fn ours(jwks: &Value, more: &Value) -> Option<Policy> {
-    let mut provider = json!({
-        "name": "login", "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": jwks, "requireExpiration": false,
-    });
-    provider
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    let spec = json!({ "position": "Gateway", "jwt": { "providers": [provider], "otherwise": "Require" } });
-    Policy::from_json(document(&spec).as_bytes(), &Software).ok()
+    Policy::from_json(document(&spec(jwks, more)).as_bytes(), &Software).ok()
 }
 
 fn judged(policy: Option<&Policy>, sample: &Sample) -> String {
@@ -128,17 +121,11 @@ fn judged(policy: Option<&Policy>, sample: &Sample) -> String {
     }
 }
 
-fn provider(jwks: &Value) -> Value {
-    json!({
-        "issuer": ISSUER, "audiences": [AUDIENCE], "local_jwks": { "inline_string": jwks.to_string() },
-    })
-}
-
 /// An Envoy with a provider for each set, and why it refuses some of them, by their places. It names one at a time.
 fn start_without_refused(sets: &[Vec<Key>]) -> (Envoy, BTreeMap<usize, String>) {
     let mut providers: BTreeMap<usize, Value> = sets
         .iter()
-        .map(|set| provider(&jwks(set)))
+        .map(|set| their_provider(&jwks(set)))
         .enumerate()
         .collect();
     let mut refused = BTreeMap::new();

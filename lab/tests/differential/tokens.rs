@@ -140,9 +140,7 @@ struct Lab {
 impl Lab {
     fn start(forge: &Forge) -> Self {
         let jwks = forge.jwks();
-        let provider = json!({
-            "issuer": ISSUER, "audiences": [AUDIENCE], "local_jwks": { "inline_string": jwks.to_string() },
-        });
+        let provider = their_provider(&jwks);
         let required =
             json!([{ "match": { "prefix": "/" }, "requires": { "provider_name": "login" } }]);
         let answering = |name: &str, provider: &Value| Listener {
@@ -290,7 +288,15 @@ impl Lab {
     }
 }
 
-fn spec(jwks: &Value, more: &Value) -> Value {
+/// jwt_authn's provider with these keys.
+pub fn their_provider(jwks: &Value) -> Value {
+    json!({
+        "issuer": ISSUER, "audiences": [AUDIENCE], "local_jwks": { "inline_string": jwks.to_string() },
+    })
+}
+
+/// Our policy with these keys, and more fields of its provider.
+pub fn spec(jwks: &Value, more: &Value) -> Value {
     let mut provider =
         json!({ "name": "login", "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": jwks });
     provider

@@ -246,6 +246,15 @@ impl Call {
         self.ask(policy, &mut VerifiedTokens::new(0, 0), &Honest)
     }
 
+    /// The lines of one header as the next hop gets them.
+    pub fn lines_after(&self, decision: &Decision, name: &str) -> Vec<String> {
+        let after = self.after(decision).into_iter();
+        after
+            .filter(|(known, _)| known == name.as_bytes())
+            .map(|(_, value)| String::from_utf8_lossy(&value).into_owned())
+            .collect()
+    }
+
     /// The headers as the next hop gets them.
     pub fn after(&self, decision: &Decision) -> HeaderList {
         let mut headers = self.headers.clone();
@@ -264,14 +273,19 @@ pub fn compiled(spec: &Value) -> Result<Policy, Vec<policy::ConfigError>> {
     Policy::from_json(document.to_string().as_bytes(), &Honest)
 }
 
+/// An object with more fields, or with others in their place.
+pub fn extended(mut object: Value, more: &Value) -> Value {
+    for (name, value) in more.as_object().unwrap() {
+        object[name] = value.clone();
+    }
+    object
+}
+
 /// A provider with the fields that are needed.
 pub fn provider(more: Value) -> Value {
-    let mut provider =
+    let provider =
         json!({"name": "login", "issuer": LOGIN, "audiences": ["shop"], "jwks": keys(&["rsa-a"])});
-    for (name, value) in more.as_object().unwrap() {
-        provider[name] = value.clone();
-    }
-    provider
+    extended(provider, &more)
 }
 
 /// All of a decision but whether a token was known from before.
