@@ -30,6 +30,8 @@ use crate::reference::Reference;
 pub struct Registry {
     http: Http,
     root: Uri,
+    /// Where the challenge came from, behind redirects.
+    challenged: Uri,
     challenge: Challenge,
     realms: Vec<String>,
     credentials: Credentials,
@@ -129,6 +131,7 @@ impl Registry {
             root,
             challenge,
             realms: login::realms(&answer.headers),
+            challenged: answer.uri,
             credentials,
         })
     }
@@ -151,6 +154,7 @@ impl Registry {
         let authorization = login::authorization(
             &self.http,
             &self.root,
+            &self.challenged,
             &self.challenge,
             &self.credentials,
             &doing,

@@ -118,7 +118,8 @@ impl Checked {
     }
 }
 
-/// Walks the way of a pull. Of `options`, plain HTTP has no meaning: the agent falls back to it wherever a registry has nothing else.
+/// Walks the way of a pull. As the agent does, it falls back to plain HTTP wherever a registry has nothing else; the pull secret is shown there only where `options` allow plain HTTP, and
+/// else the step fails that would show it.
 #[must_use]
 pub fn rehearse(rehearsal: &Rehearsal<'_>, options: &Options) -> Checked {
     walk::walk(rehearsal, options)

@@ -369,6 +369,67 @@ fn a_rule_that_can_never_decide_is_invalid_input() {
     assert_eq!(answer.code, exit::DONE, "{}", answer.stdout);
 }
 
+/// What `filter deploy` would refuse is told before: of what is written, and only that.
+#[test]
+fn a_target_that_deploy_would_refuse_is_invalid_input() {
+    let with = |metadata: serde_json::Value, target: serde_json::Value| {
+        let mut spec = serde_json::json!({"forwarded": {"trust": {"cidrs": ["10.0.0.0/8"]}}});
+        if !target.is_null() {
+            spec["target"] = target;
+        }
+        serde_json::json!({"apiVersion": policy::API_VERSION, "kind": policy::KIND, "metadata": metadata, "spec": spec})
+            .to_string()
+    };
+    let none = || serde_json::Value::Null;
+    let object = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    for (metadata, target, problem) in [
+        (object("{}"), none(), None),
+        (
+            object(r#"{"name": "shop"}"#),
+            object(r#"{"gateway": "ingressgateway"}"#),
+            None,
+        ),
+        (
+            object(r#"{"name": "Shop!"}"#),
+            none(),
+            Some("metadata.name: found `Shop!`"),
+        ),
+        (
+            object("{}"),
+            object(r#"{"gatway": "a"}"#),
+            Some("spec.target.gatway: found an unknown field"),
+        ),
+        (
+            object("{}"),
+            object("{}"),
+            Some("spec.target: found no proxies"),
+        ),
+        (
+            object("{}"),
+            object(r#"{"gateway": "a", "phase": "Early"}"#),
+            Some("spec.target.phase: found `Early`"),
+        ),
+        (
+            object(r#"{"namespace": "a"}"#),
+            object(r#"{"gateway": "a", "namespace": "b"}"#),
+            Some("spec.target.namespace: found `b`"),
+        ),
+    ] {
+        let answer = plugin(
+            &with(metadata, target),
+            &["filter", "validate", "POLICY"],
+            "",
+        );
+        match problem {
+            None => assert_eq!(answer.code, exit::DONE, "{}", answer.stdout),
+            Some(words) => {
+                assert_eq!(answer.code, exit::INVALID, "{}", answer.stdout);
+                assert!(answer.stdout.contains(words), "{}", answer.stdout);
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_no_policy_is_invalid_input() {
     for (text, words) in [

@@ -132,10 +132,19 @@ pub struct SelfSigned {
 impl SelfSigned {
     /// A new one for `127.0.0.1` and `localhost`.
     pub fn new() -> Result<Self> {
+        Self::named(&[])
+    }
+
+    /// A new one for these hosts too.
+    pub fn named(hosts: &[&str]) -> Result<Self> {
         let folder = TempDir::with_prefix("lab-tls-").doing(|| "making a folder".into())?;
         let mut name = DistinguishedName::new();
         name.push(DnType::CommonName, "tests");
-        let mut params = params(name, vec![loopback(), dns("localhost")?]);
+        let mut names = vec![loopback(), dns("localhost")?];
+        for host in hosts {
+            names.push(dns(host)?);
+        }
+        let mut params = params(name, names);
         params.is_ca = IsCa::ExplicitNoCa;
         let key = KeyPair::generate().map_err(unusable)?;
         let certificate = params.self_signed(&key).map_err(unusable)?;

@@ -357,6 +357,9 @@ fn what_is_ours_and_no_longer_wanted_is_pruned() {
             json!({ "operator.istio.io/component": "Pilot", "istio.io/rev": "canary" }),
         ),
         object(
+            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "namespace": "istio-system", "name": "istio-ingressgateway-certs", "uid": "s", "labels": { "app.kubernetes.io/managed-by": "kubectl-kyma-istio" } } }),
+        ),
+        object(
             json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "namespace": "istio-system", "name": "istio-egressgateway", "uid": "e", "labels": { "operator.istio.io/component": "EgressGateways" } },
             "spec": { "template": { "spec": { "containers": [{ "name": "istio-proxy" }] } } }, "status": { "replicas": 3 } }),
         ),
@@ -383,7 +386,7 @@ fn what_is_ours_and_no_longer_wanted_is_pruned() {
             .iter()
             .filter(|skip| skip.what.contains("is not pruned"))
             .count(),
-        2
+        3
     );
     let told = plan.remaining(&[], &observed).consequences;
     assert_eq!(

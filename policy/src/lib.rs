@@ -62,4 +62,4 @@ pub use spec::{API_VERSION, ConfigError, Fingerprint, KIND, schema};
 #[doc(hidden)]
 pub use spec::reference_tables;
 #[cfg(feature = "findings")]
-pub use spec::{Review, review};
+pub use spec::{Review, review, shown};

@@ -365,6 +365,28 @@ fn a_problem_says_what_was_found() {
         (json!(""), "an empty text"),
         (json!(7), "`7`"),
         (json!(true), "`true`"),
+        // Letters of both cases and digits are a secret from 24 on, and a name before.
+        (
+            json!("aB3aB3aB3aB3aB3aB3aB3aB"),
+            "`aB3aB3aB3aB3aB3aB3aB3aB`",
+        ),
+        (json!("aB3aB3aB3aB3aB3aB3aB3aB3"), "`… (a token or a key)`"),
+        (
+            json!("ab3ab3ab3ab3ab3ab3ab3ab3"),
+            "`ab3ab3ab3ab3ab3ab3ab3ab3`",
+        ),
+        (
+            json!("AB3AB3AB3AB3AB3AB3AB3AB3"),
+            "`AB3AB3AB3AB3AB3AB3AB3AB3`",
+        ),
+        (
+            json!("aBcaBcaBcaBcaBcaBcaBcaBc"),
+            "`aBcaBcaBcaBcaBcaBcaBcaBc`",
+        ),
+        (
+            json!("aB3aB3aB3aB3-aB3aB3aB3aB3"),
+            "`aB3aB3aB3aB3-aB3aB3aB3aB3`",
+        ),
     ] {
         assert_eq!(problems(&with("/mode", &value))[0].found, found);
     }

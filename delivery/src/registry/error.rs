@@ -53,6 +53,22 @@ pub enum RegistryError {
         /// Scheme and host.
         to: String,
     },
+    /// It would see our credentials without TLS.
+    #[error("`{host}` speaks plain HTTP, where credentials would go in the open")]
+    CredentialsInTheOpen {
+        /// As in the reference, or as in its realm.
+        host: String,
+    },
+    /// Another host than the registry's would see our credentials without TLS.
+    #[error(
+        "`{from}` sends us for a token to `{to}`, another host with plain HTTP, where credentials would go in the open"
+    )]
+    RealmInTheOpen {
+        /// The registry.
+        from: String,
+        /// The host of its realm.
+        to: String,
+    },
     /// It doesn't know us, or doesn't let us do this.
     #[error("`{host}` refuses to {doing} ({status}) {}{}", shown(*anonymous), said(cause))]
     Denied {
@@ -145,6 +161,8 @@ impl RegistryError {
             Self::Tls { .. }
             | Self::PlainHttp { .. }
             | Self::RedirectToPlainHttp { .. }
+            | Self::CredentialsInTheOpen { .. }
+            | Self::RealmInTheOpen { .. }
             | Self::Corrupt { .. }
             | Self::OtherImage { .. } => Class::Refused,
         }
@@ -184,6 +202,10 @@ impl RegistryError {
             Self::OtherImage { .. } => {
                 "somebody else pushed to this tag; pin the digest, or push to a tag of its own"
             }
+            Self::CredentialsInTheOpen { .. } => {
+                "give the registry a certificate, or do without credentials; with `--plain-http` they are shown all the same"
+            }
+            Self::RealmInTheOpen { .. } => "the registry's realm needs HTTPS: ask its owner",
             Self::RedirectToPlainHttp { .. } => {
                 "its token realm or its storage is set up without HTTPS: ask the registry's owner"
             }

@@ -128,13 +128,15 @@ impl Http {
             .and_then(|value| value.to_str().ok());
         let next = location.and_then(|location| join(&answer.uri, location));
         let next = next.ok_or_else(|| wrong(&answer.uri, "its redirect names no address"))?;
+        if names_a_user(&next) {
+            return Err(wrong(&answer.uri, "its redirect names a user"));
+        }
         self.check_plain(&answer.uri, &next)?;
         Ok(next)
     }
 
     /// Refuses a step from HTTPS to plain HTTP, and one to plain HTTP where it isn't allowed.
     pub(crate) fn check_plain(&self, from: &Uri, to: &Uri) -> Result<(), RegistryError> {
-        let is_plain = |uri: &Uri| uri.scheme() != Some(&Scheme::HTTPS);
         let downgrade = is_plain(to) && (!is_plain(from) || !self.may_be_plain(&host(to)));
         match downgrade && self.manner == Manner::Ours {
             true => Err(RegistryError::RedirectToPlainHttp {
@@ -143,6 +145,16 @@ impl Http {
             }),
             false => Ok(()),
         }
+    }
+
+    /// Refuses an address to which credentials would go in the open: without TLS and on another machine, where nobody asked for plain HTTP. That istio-agent would show them
+    /// all the same is for a rehearsal to say, and no reason to do it.
+    pub(crate) fn check_credentials(&self, to: &Uri) -> Result<(), RegistryError> {
+        let host = host(to);
+        if is_plain(to) && !self.plain_http && !is_loopback(&host) {
+            return Err(RegistryError::CredentialsInTheOpen { host });
+        }
+        Ok(())
     }
 
     fn exchange(&self, ask: &Ask<'_>, uri: &Uri) -> Result<Answer, RegistryError> {
@@ -242,11 +254,23 @@ fn certificates(path: &Path) -> Result<RootCerts, RegistryError> {
     }
 }
 
-/// Host and port.
+pub(crate) fn is_plain(uri: &Uri) -> bool {
+    uri.scheme() != Some(&Scheme::HTTPS)
+}
+
+/// Host and port, as they are connected to: without the user that may stand before them.
 pub(crate) fn host(uri: &Uri) -> String {
-    uri.authority()
-        .map(|authority| authority.as_str().to_owned())
-        .unwrap_or_default()
+    let host = uri.host().unwrap_or_default();
+    match uri.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Whether a user stands before the host, as in `http://localhost@example.com`: no registry needs that, and readers take the one for the other.
+pub(crate) fn names_a_user(uri: &Uri) -> bool {
+    let authority = uri.authority();
+    authority.is_some_and(|authority| authority.as_str().contains('@'))
 }
 
 /// Without its port, and without the brackets of IPv6.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::Deserialize;
 
-use super::http::{Ask, Http, host, wrong};
+use super::http::{Ask, Http, bare_host, host, is_loopback, is_plain, names_a_user, wrong};
 use super::{Doing, RegistryError, denied};
 use crate::credentials::{Credentials, Secret};
 
@@ -82,14 +82,21 @@ fn parameter(list: &str, name: &str) -> Option<String> {
     None
 }
 
-/// The value of `Authorization` for a challenge; none where nothing is asked for or nothing is there to show.
+/// The value of `Authorization` for a challenge that came from `challenged`; none where nothing is asked for or nothing is there to show.
 pub(crate) fn authorization(
     http: &Http,
     registry: &Uri,
+    challenged: &Uri,
     challenge: &Challenge,
     credentials: &Credentials,
     doing: &Doing<'_>,
 ) -> Result<Option<Secret>, RegistryError> {
+    let shows = *credentials != Credentials::Anonymous && *challenge != Challenge::Nothing;
+    if shows {
+        http.check_credentials(registry)?;
+        // Whoever stands between us and a challenge could name a realm of their own.
+        http.check_credentials(challenged)?;
+    }
     let ready = match (challenge, credentials) {
         (Challenge::Nothing, _)
         | (Challenge::Basic, Credentials::Anonymous | Credentials::Identity(_)) => None,
@@ -99,11 +106,27 @@ pub(crate) fn authorization(
             let realm: Uri = realm
                 .parse()
                 .map_err(|_| wrong(registry, "its token realm is no address"))?;
+            if names_a_user(&realm) {
+                return Err(wrong(registry, "its token realm names a user"));
+            }
             http.check_plain(registry, &realm)?;
+            if shows {
+                check_realm(http, registry, &realm)?;
+            }
             Some(token(http, &realm, service.as_deref(), credentials, doing)?)
         }
     };
     Ok(ready)
+}
+
+/// Refuses a realm that would see credentials in the open. Plain HTTP that was asked for is the registry's own: another host's realm could be anybody's.
+fn check_realm(http: &Http, registry: &Uri, realm: &Uri) -> Result<(), RegistryError> {
+    let (from, to) = (host(registry), host(realm));
+    let is_here = bare_host(&from).eq_ignore_ascii_case(bare_host(&to));
+    if is_plain(realm) && !is_here && !is_loopback(&to) {
+        return Err(RegistryError::RealmInTheOpen { from, to });
+    }
+    http.check_credentials(realm)
 }
 
 /// One token of a realm, for one repository.

@@ -53,6 +53,8 @@ mod tests {
             "ftp://a.example/t",
             "http://169.254.169.254/x",
             "https://metadata.google.internal/t",
+            "http://u@127.0.0.1/t",
+            "http://a.example:x@[::1]/t",
         ] {
             assert!(check(refused).is_err(), "{refused} passed");
         }

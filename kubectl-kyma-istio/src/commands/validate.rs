@@ -116,7 +116,8 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
     let json = document.value.to_string();
     let (fingerprint, problems, warnings) = match Policy::from_json(json.as_bytes(), &Software) {
         Ok(policy) => {
-            let review = policy::review(json.as_bytes());
+            let mut review = policy::review(json.as_bytes());
+            review.findings.extend(misplaced(&document.value));
             let warnings = input::warnings(document, &policy, &review);
             // A policy that is surely not meant is not valid, though it compiles.
             let fingerprint = review
@@ -135,4 +136,34 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
         problems,
         warnings,
     }
+}
+
+/// What `filter deploy` would refuse about where the policy goes. Only of what is written: a policy that isn't deployed needs neither a name nor a target.
+#[cfg(feature = "mesh")]
+fn misplaced(document: &Value) -> Vec<ConfigError> {
+    let problems = mesh::filter::Target::read(document).err();
+    let is_written = |path: &str| match path {
+        "metadata.name" => document.pointer("/metadata/name").is_some(),
+        path if path.starts_with("spec.target") => document
+            .pointer("/spec/target")
+            .is_some_and(|target| !target.is_null()),
+        _ => true,
+    };
+    let problems = problems.iter().flatten().filter_map(|problem| {
+        let (path, rest) = problem.split_once(": found ")?;
+        let (found, expected) = rest.split_once(", expected ")?;
+        is_written(path).then(|| ConfigError {
+            path: policy::shown(path),
+            found: policy::shown(found),
+            expected: expected.to_owned(),
+            hint: None,
+        })
+    });
+    problems.collect()
+}
+
+/// A plugin without the mesh's verbs deploys nothing.
+#[cfg(not(feature = "mesh"))]
+fn misplaced(_: &Value) -> Vec<ConfigError> {
+    Vec::new()
 }

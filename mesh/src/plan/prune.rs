@@ -34,6 +34,10 @@ fn why_kept(object: &Object) -> Option<&'static str> {
     if is_default_tag(object) {
         return None;
     }
+    // The gateway's key that `patch` made, the record of what it changed: nothing brings them back.
+    if matches!(object.kind(), "Secret" | "PersistentVolumeClaim") {
+        return Some("what it holds may stand nowhere else");
+    }
     if object.label("install.operator.istio.io/owning-resource-not-pruned") == Some("true") {
         return Some("its label `install.operator.istio.io/owning-resource-not-pruned` says so");
     }

@@ -259,10 +259,13 @@ pub(super) mod tests {
             r#"{"jwt":{"providers":[{"name":"a\nb"},{"name":"a\nb"}],"otherwise":"Deny"}}"#
                 .to_owned(),
             format!(
-                r#"{{"forwarded":{{"limits":{{"bytes":"{token}"}},"trust":{{"hops":"-----BEGIN PRIVATE KEY-----MIIE"}}}}}}"#
+                r#"{{"forwarded":{{"limits":{{"bytes":"{token}"}},"trust":{{"hops":"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF"}}}}}}"#
             ),
             format!(r#"{{"{token}":1,"revision":{{}}}}"#),
             format!(r#"{{"replies":{{"body":"{token}","{token}":1,"{token}":1}}}}"#),
+            // The start of a private key's base64, and what cloud providers make as client secrets.
+            r#"{"mode":"MIIEvQIBADANBgkqhkiG9w0BAQ"}"#.to_owned(),
+            r#"{"mode":"Kx8Q~MIIEh4TqPz0aVbYw2RcXuD5nG7sLeJfOk"}"#.to_owned(),
         ] {
             let document = format!(r#"{{"apiVersion":"{}","spec":{spec}}}"#, crate::API_VERSION);
             for problem in Policy::from_json(document.as_bytes(), &Nobody).unwrap_err() {

@@ -29,6 +29,8 @@ pub(crate) use jwt::{Access, AmbiguousPath, Jwt, Preflight};
 pub(crate) use leaves::HeaderName;
 pub(crate) use provider::{Claim, Encoding, Location, Provider, TokenAfter};
 #[cfg(feature = "findings")]
+pub use read::shown;
+#[cfg(feature = "findings")]
 pub use review::{Review, review};
 pub(crate) use rule::{ClaimTest, Rule, Scalar};
 pub(crate) use sorted::sorted;

@@ -475,10 +475,10 @@ pub(crate) fn describe(raw: Raw<'_>) -> String {
     }
 }
 
-/// The start of a text for a message; nothing of one that could be a token (`eyJ` is `{"` in base64) or a key in PEM.
-pub(crate) fn shown(text: &str) -> String {
+/// The start of a text for a message; nothing of one that could be a token (`eyJ` is `{"` in base64), a key in PEM or, in base64, a key or a secret.
+pub fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
-    if text.contains("eyJ") || text.contains("-----BEGIN") {
+    if text.contains("eyJ") || text.contains("-----BEGIN") || is_random(text) {
         return "… (a token or a key)".to_owned();
     }
     let mut cut: String = text.chars().take(LONGEST).collect();
@@ -486,6 +486,25 @@ pub(crate) fn shown(text: &str) -> String {
         cut.push('…');
     }
     cut
+}
+
+/// Whether 24 letters of both cases and digits stand in a row: no name has so many.
+fn is_random(text: &str) -> bool {
+    let (mut length, mut kinds) = (0, 0);
+    text.bytes().any(|byte| {
+        let kind = match byte {
+            b'0'..=b'9' => 1,
+            b'A'..=b'Z' => 2,
+            b'a'..=b'z' => 4,
+            _ => {
+                (length, kinds) = (0, 0);
+                return false;
+            }
+        };
+        length += 1;
+        kinds |= kind;
+        length >= 24 && kinds == 7
+    })
 }
 
 /// The known name that `name` is a slip of, if it is one: the same but for case, or at most two letters away.

@@ -14,9 +14,31 @@ use super::{PASSWORD, USER, fake};
 
 pub const REFRESH: &str = "a refresh/token";
 
-pub fn start(at: &str, certificate: &SelfSigned) -> Server {
-    let (key, certificate) = (certificate.key_der(), certificate.certificate_der());
-    fake(at, None, move |request| answer(request, &key, &certificate))
+/// A realm of plain HTTP, whose tokens are signed by a key.
+pub fn start(at: &str, signing: &SelfSigned) -> Server {
+    serve(at, None, signing)
+}
+
+/// As [`start`], over TLS with the same certificate.
+pub fn with_tls(at: &str, signing: &SelfSigned) -> Server {
+    serve(at, Some(signing), signing)
+}
+
+fn serve(at: &str, tls: Option<&SelfSigned>, signing: &SelfSigned) -> Server {
+    let (key, certificate) = (signing.key_der(), signing.certificate_der());
+    fake(at, tls, move |request| answer(request, &key, &certificate))
+}
+
+/// A token of a realm, as its user gets one.
+pub fn token(realm: &str, scope: &str) -> String {
+    let basic = format!("Basic {}", STANDARD.encode(format!("{USER}:{PASSWORD}")));
+    let mut answer = ureq::get(format!("{realm}?scope={scope}&service=tests"))
+        .header("authorization", basic)
+        .call()
+        .unwrap();
+    let answer = answer.body_mut().read_to_string().unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    answer["token"].as_str().unwrap().to_owned()
 }
 
 fn answer(request: &Request, key: &[u8], certificate: &[u8]) -> Response {
