@@ -32,10 +32,7 @@ impl Policy {
     pub fn from_json(text: &[u8], verify: &dyn Verify) -> Result<Self, Vec<ConfigError>> {
         let mut problems = Problems::default();
         let policy = Self::compile(text, verify, &mut problems);
-        match policy {
-            Some(policy) if problems.is_empty() => Ok(policy),
-            _ => Err(problems.into_told()),
-        }
+        policy.ok_or_else(|| problems.into_told())
     }
 
     fn compile(text: &[u8], verify: &dyn Verify, problems: &mut Problems) -> Option<Self> {

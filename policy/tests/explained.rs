@@ -2,10 +2,12 @@
 
 mod common;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use common::{
     Call, EXP, LOGIN, NOW, PARTNER, extended, keys, policy, provider, sign, sign_with, token,
 };
-use policy::{Needs, Outcome, Policy, Reason};
+use policy::{Decision, Needs, Outcome, Policy, Reason};
 use serde_json::{Value, json};
 
 const ID: &str = "spiffe://cluster.local/ns/edge/sa/proxy";
@@ -674,6 +676,68 @@ fn a_strangers_scheme_is_that_of_the_connection() {
             call.lines_after(&decision, "x-forwarded-proto"),
             [expected],
             "{lines:?}"
+        );
+    }
+}
+
+/// RFC 7518 sections 3.3 and 6.3.1.2. The verifier is one that takes any numbers.
+#[test]
+fn the_numbers_of_an_rsa_key_have_bounds() {
+    struct Anything;
+    impl policy::Verify for Anything {
+        fn verify(&self, _: &policy::Key, _: &[u8], _: &[u8]) -> policy::Verdict {
+            policy::Verdict::Unavailable
+        }
+
+        fn usable(&self, _: &policy::Key) -> bool {
+            true
+        }
+    }
+    let refused = |modulus: &[u8], exponent: &[u8]| {
+        let key = json!({"kty": "RSA", "kid": "a", "alg": "RS256", "n": BASE64URL.encode(modulus), "e": BASE64URL.encode(exponent)});
+        let spec = json!({"position": "Gateway", "jwt": {"providers": [provider(json!({"jwks": {"keys": [key]}}))], "otherwise": "Require"}});
+        let document = json!({"apiVersion": policy::API_VERSION, "spec": spec}).to_string();
+        let found = Policy::from_json(document.as_bytes(), &Anything).err();
+        found.map(|problems| {
+            problems[0]
+                .path
+                .rsplit('.')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
+    };
+    let with_top = |top: u8, length: usize| [vec![top], vec![0xff; length - 1]].concat();
+    let good = with_top(0x80, 256);
+    for (modulus, expected) in [
+        (with_top(0x7f, 256), Some("n")),
+        (good.clone(), None),
+        ([vec![0, 0], good.clone()].concat(), None),
+        (with_top(0xff, 1024), None),
+        (with_top(0x01, 1025), Some("n")),
+        (vec![], Some("n")),
+    ] {
+        assert_eq!(
+            refused(&modulus, &[1, 0, 1]).as_deref(),
+            expected,
+            "{} bytes",
+            modulus.len()
+        );
+    }
+    for (exponent, expected) in [
+        (&[3][..], None),
+        (&[0xff; 4], None),
+        (&[0, 0, 0, 0, 3], None),
+        (&[0], Some("e")),
+        (&[1], Some("e")),
+        (&[2], Some("e")),
+        (&[4], Some("e")),
+        (&[1, 0, 0, 0, 1], Some("e")),
+    ] {
+        assert_eq!(
+            refused(&good, exponent).as_deref(),
+            expected,
+            "{exponent:?}"
         );
     }
 }

@@ -36,7 +36,7 @@ impl Passes {
         let mut words = vec![0_u64; answers.len().div_ceil(64)];
         for (place, answer) in answers.enumerate() {
             if let Some(word) = words.get_mut(place / 64) {
-                *word |= u64::from(answer) << (place % 64);
+                *word += u64::from(answer) << (place % 64);
             }
         }
         Self(words.into())

@@ -44,20 +44,19 @@ impl TokenRules {
             (0..)
                 .zip(&locations)
                 .filter(|(_, location)| provider.locations.contains(location))
-                .fold(0, |bits, (place, _): (u32, _)| bits | 1 << place)
+                .map(|(place, _): (u32, _)| 1 << place)
+                .sum()
         };
         let places: Vec<u64> = wire.providers.iter().map(bits).collect();
         let terms = |access: Access, names: &[String], claims, shadow| {
             let mut terms = Terms {
-                access,
-                providers: 0,
-                places: 0,
                 claims,
                 shadow,
+                ..Terms::of(access)
             };
             for (index, (provider, places)) in wire.providers.iter().zip(&places).enumerate() {
                 if names.is_empty() || names.contains(&provider.name) {
-                    terms.providers |= 1 << index;
+                    terms.providers += 1 << index;
                     terms.places |= places;
                 }
             }

@@ -56,7 +56,7 @@ impl Cidr {
     }
 
     fn last(self) -> u128 {
-        bits(self.address) | self.rest()
+        self.first() + self.rest()
     }
 
     /// The bits after the prefix.

@@ -21,16 +21,22 @@ pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
     }
 }
 
+/// Eight bytes that are all 1.
+pub(crate) const ONES: u64 = u64::from_ne_bytes([1; 8]);
+/// The top bits of eight bytes.
+pub(crate) const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The top bit of each byte of a word that is this one, and of the one above it too where that differs in its last bit only.
+pub(crate) fn marks(word: u64, byte: u8) -> u64 {
+    // Where the byte stands, the difference is zero, and only a word with a zero byte keeps a top bit (a borrow can only start at one).
+    let difference = word ^ (ONES * u64::from(byte));
+    difference.wrapping_sub(ONES) & !difference & TOPS
+}
+
 /// Where a byte stands first.
 pub(crate) fn find(bytes: &[u8], byte: u8) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
     let (words, _) = bytes.as_chunks::<8>();
-    // Where the byte stands, the difference is zero, and only a word with a zero byte keeps a top bit (a borrow can only start at one).
-    let holds = |word: &[u8; 8]| {
-        let difference = u64::from_ne_bytes(*word) ^ (ONES * u64::from(byte));
-        difference.wrapping_sub(ONES) & !difference & TOPS != 0
-    };
+    let holds = |word: &[u8; 8]| marks(u64::from_le_bytes(*word), byte) != 0;
     let passed = words.iter().take_while(|word| !holds(word));
     let start = passed.map(|word| word.len()).sum::<usize>();
     let place = bytes
@@ -72,6 +78,27 @@ mod tests {
                     bytes[place] = around;
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_mark_stands_where_its_byte_does_and_nowhere_else() {
+        for byte in [0, b',', b'/', 0x7f, 0x80, 0xff] {
+            // One byte beside it that differs in its last bit would be marked too.
+            let other = byte ^ 0x52;
+            let around = u64::from_le_bytes([other; 8]);
+            assert_eq!(marks(around, byte), 0, "{byte:#x}");
+            for place in 0..8 {
+                let mut word = [other; 8];
+                word[place] = byte;
+                let expected = 0x80 << (8 * place);
+                assert_eq!(
+                    marks(u64::from_le_bytes(word), byte),
+                    expected,
+                    "{byte:#x} {place}"
+                );
+            }
+            assert_eq!(marks(u64::from_le_bytes([byte; 8]), byte), TOPS);
         }
     }
 

@@ -28,6 +28,19 @@ pub(crate) struct Terms {
     pub shadow: bool,
 }
 
+impl Terms {
+    /// Of nobody's tokens, in no place.
+    pub fn of(access: Access) -> Self {
+        Self {
+            access,
+            providers: 0,
+            places: 0,
+            claims: 0..0,
+            shadow: false,
+        }
+    }
+}
+
 impl CompiledRule {
     pub fn new(rule: Rule, terms: Terms) -> Self {
         Self {

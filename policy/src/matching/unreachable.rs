@@ -16,16 +16,9 @@ const MOST_COMBINATIONS: usize = 10_000;
 
 /// The place of each rule that can never decide, with the places of those that do.
 pub(crate) fn unreachable(rules: Vec<Rule>, ambiguous: AmbiguousPath) -> Vec<(usize, Vec<usize>)> {
-    let compiled = rules.into_iter().map(|rule| {
-        let terms = Terms {
-            access: Access::Deny,
-            providers: 0,
-            places: 0,
-            claims: 0..0,
-            shadow: false,
-        };
-        CompiledRule::new(rule, terms)
-    });
+    let compiled = rules
+        .into_iter()
+        .map(|rule| CompiledRule::new(rule, Terms::of(Access::Deny)));
     let rules = Rules::new(compiled.collect(), ambiguous);
     let all = rules.rules.iter().enumerate();
     all.filter_map(|(place, rule)| Some((place, deciding(&rules, place, rule)?)))
@@ -117,8 +110,7 @@ mod tests {
         fn it_agrees_with_a_search_through_requests(lists in proptest::collection::vec((some(&HOSTS), some(&PATHS), some(&METHODS)), 1..5)) {
             let all = || lists.iter().map(|(hosts, paths, methods)| rule(hosts, paths, methods)).collect::<Vec<_>>();
             let mut decides = vec![false; lists.len()];
-            let terms = || Terms { access: Access::Open, providers: 0, places: 0, claims: 0..0, shadow: false };
-            let compiled: Vec<_> = all().into_iter().map(|rule| CompiledRule::new(rule, terms())).collect();
+            let compiled: Vec<_> = all().into_iter().map(|rule| CompiledRule::new(rule, Terms::of(Access::Open))).collect();
             for host in ["x.example", "n.example", "n.x.example", "z", "n"] {
                 for path in ["/", "/n", "/a", "/a/n", "/a/b", "/a/b/n", "/b", "/b/n", "*"] {
                     for method in ["GET", "HEAD", "PUT", "N"] {
