@@ -288,7 +288,7 @@ impl<const LEAST: u64, const MOST: u64> Kind for Seconds<LEAST, MOST> {
     fn describe(_: &mut Definitions) -> Described {
         // In the largest unit that says it whole.
         let spelled = |seconds: u64| {
-            let units = [("d", 86400), ("h", 3600), ("m", 60)];
+            let units = [("d", 86400), ("m", 60)];
             let unit = units
                 .iter()
                 .find(|(_, unit)| seconds > 0 && seconds.is_multiple_of(*unit));
