@@ -95,6 +95,25 @@ pub async fn network_policies(
     objects(connection, &kind, Some(namespace)).await
 }
 
+/// What routes hosts at gateways, of all namespaces: VirtualServices, Istio's Gateways and HTTPRoutes. A cluster without a kind has none of it.
+///
+/// # Errors
+/// The cluster fails, or forbids it.
+pub async fn routes(connection: &Connection) -> Result<Vec<Object>, ClusterError> {
+    let services = Kind::known("networking.istio.io/v1", "virtualservices", true);
+    let gateways = Kind::known("networking.istio.io/v1", "gateways", true);
+    let routes = Kind::known("gateway.networking.k8s.io/v1", "httproutes", true);
+    let (services, gateways, routes) = tokio::join!(
+        objects(connection, &services, None),
+        objects(connection, &gateways, None),
+        objects(connection, &routes, None)
+    );
+    let mut all = services?;
+    all.extend(gateways?);
+    all.extend(routes?);
+    Ok(all)
+}
+
 async fn objects(
     connection: &Connection,
     kind: &Kind,

@@ -9,7 +9,7 @@ mod select;
 mod state;
 mod target;
 
-pub use conflicts::{Finding, Neighbours, Wish, conflicts};
+pub use conflicts::{Finding, Neighbours, Wish, conflicts, needs_routes};
 pub use live::Plugin;
 pub use look::{Fetches, Look, Resource, ResourceKind, http_date};
 pub use plugin::{LONGEST_RECORD, Side, Wanted, config, with_position};

@@ -51,7 +51,7 @@ mod request;
 mod spec;
 
 pub use caller::{Algorithm, Key, KeyMaterial, Verdict, VerifiedTokens, Verify};
-pub use client::{Anomalies, Anomaly, Cidr, Client, Finding, How, Unknown};
+pub use client::{Anomalies, Anomaly, Cidr, Client, Finding, How, Unknown, may_be_companion};
 pub use decision::{Decision, ExplainedEdit, Explanation, Outcome, Reply, RuleRef, Trace};
 pub use headers::{Edit, HeaderList};
 pub use policy::Policy;

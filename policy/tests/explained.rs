@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use common::{
     Call, EXP, LOGIN, NOW, PARTNER, extended, keys, policy, provider, sign, sign_with, token,
 };
-use policy::{Decision, Needs, Outcome, Policy, Reason};
+use policy::{Needs, Outcome, Policy, Reason};
 use serde_json::{Value, json};
 
 const ID: &str = "spiffe://cluster.local/ns/edge/sa/proxy";

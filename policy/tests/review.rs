@@ -599,3 +599,36 @@ fn three_of_the_rules_that_decide_are_named() {
         format!("{start}, 2 more")
     );
 }
+
+/// Istio's listener for what comes in at a sidecar has the virtual host `*` alone (`inbound|http|PORT`).
+#[test]
+fn hosts_that_who_asks_may_choose_are_worth_a_look() {
+    let open = json!({"paths": ["/"], "access": "Open"});
+    let deny = json!({"hosts": ["admin.example.com"], "access": "Deny"});
+    let rows = [
+        (
+            json!([open, deny]),
+            json!("SidecarInbound"),
+            vec!["spec.jwt.rules[1].hosts"],
+        ),
+        (
+            json!([open, deny]),
+            json!("Detect"),
+            vec!["spec.jwt.rules[1].hosts"],
+        ),
+        (
+            json!([deny, {"hosts": ["a.example.com"], "access": "Open"}]),
+            json!("Detect"),
+            vec!["spec.jwt.rules[0].hosts"],
+        ),
+        (json!([open, deny]), json!("Gateway"), vec![]),
+        (json!([open]), json!("SidecarInbound"), vec![]),
+    ];
+    for (rules, position, due) in rows {
+        let mut spec = with_rules(&rules);
+        spec["position"] = position;
+        let review = reviewed(&spec);
+        assert_eq!(paths(&review.warnings), due, "{spec}");
+        assert!(review.findings.is_empty(), "{spec}");
+    }
+}

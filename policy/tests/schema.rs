@@ -290,3 +290,79 @@ fn the_documents_use_every_field() {
         "no field may be null"
     );
 }
+
+/// Every field of every object of the language, as pointers to where a document has it. Key sets are the world's: they may have any other member (RFC 7517 section 4).
+fn fields(root: &Value, schema: &Value, value: &Value, pointer: &str, found: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.strip_prefix("#/$defs/").unwrap();
+        return fields(root, &root["$defs"][name], value, pointer, found);
+    }
+    for either in schema["anyOf"].as_array().into_iter().flatten() {
+        fields(root, either, value, pointer, found);
+    }
+    match value {
+        Value::Object(object) if schema["additionalProperties"] == false => {
+            for (name, value) in object {
+                let property = &schema["properties"][name];
+                if !property.is_null() {
+                    let pointer = format!("{pointer}/{name}");
+                    fields(root, property, value, &pointer, found);
+                    found.push(pointer);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let pointer = format!("{pointer}/{index}");
+                fields(root, &schema["items"], item, &pointer, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The law about slips: a field of any object with a letter too few, too many, in the wrong place or in the wrong case is told with the name that was meant.
+#[test]
+fn every_misspelt_field_gets_a_hint() {
+    let schema = policy::schema();
+    let mut tried = BTreeSet::new();
+    for document in full() {
+        let mut pointers = Vec::new();
+        fields(&schema, &schema, &document, "", &mut pointers);
+        for pointer in pointers {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            let (start, end) = name.split_at(name.len() / 2);
+            let mut swapped = name.as_bytes().to_vec();
+            swapped.swap(name.len() / 2 - 1, name.len() / 2);
+            let mut slips = vec![
+                format!("{name}s"),
+                format!("{start}x{end}"),
+                name.to_uppercase(),
+            ];
+            // Of three letters a swap leaves one in its place.
+            if name.len() > 3 {
+                slips.push(format!("{start}{}", &end[1..]));
+                slips.push(String::from_utf8(swapped).unwrap());
+            }
+            for slip in slips.into_iter().filter(|slip| slip != name) {
+                let mut document = document.clone();
+                let object = document.pointer_mut(parent).unwrap();
+                let object = object.as_object_mut().unwrap();
+                if object.contains_key(&slip) {
+                    continue;
+                }
+                let value = object.remove(name).unwrap();
+                object.insert(slip.clone(), value);
+                let problems = problems(&document);
+                let hint = Some(format!("did you mean `{name}`?"));
+                let about = problems.iter().filter(|problem| {
+                    let field = problem.path.rsplit('.').next();
+                    field == Some(&slip) && problem.hint == hint
+                });
+                assert_eq!(about.count(), 1, "{pointer} as {slip}: {problems:?}");
+                tried.insert(name.to_owned());
+            }
+        }
+    }
+    assert!(tried.len() > 70, "{}", tried.len());
+}

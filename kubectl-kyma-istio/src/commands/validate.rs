@@ -117,7 +117,7 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
     let (fingerprint, problems, warnings) = match Policy::from_json(json.as_bytes(), &Software) {
         Ok(policy) => {
             let mut review = policy::review(json.as_bytes());
-            review.findings.extend(misplaced(&document.value));
+            tell_more(&mut review.findings, misplaced(&document.value));
             let warnings = input::warnings(document, &policy, &review);
             // A policy that is surely not meant is not valid, though it compiles.
             let fingerprint = review
@@ -138,6 +138,22 @@ fn judge(file: &str, number: usize, document: &Document) -> Validated {
     }
 }
 
+/// Adds problems as far as there is room for them; the others are counted, as those of the policy are.
+fn tell_more(told: &mut Vec<ConfigError>, mut problems: Vec<ConfigError>) {
+    const MOST: usize = 50;
+    let room = MOST.saturating_sub(told.len());
+    let more = problems.split_off(room.min(problems.len())).len();
+    told.append(&mut problems);
+    if more > 0 {
+        told.push(ConfigError {
+            path: String::new(),
+            found: format!("{more} more problems"),
+            expected: "none".to_owned(),
+            hint: None,
+        });
+    }
+}
+
 /// What `filter deploy` would refuse about where the policy goes. Only of what is written: a policy that isn't deployed needs neither a name nor a target.
 #[cfg(feature = "mesh")]
 fn misplaced(document: &Value) -> Vec<ConfigError> {
@@ -149,16 +165,15 @@ fn misplaced(document: &Value) -> Vec<ConfigError> {
             .is_some_and(|target| !target.is_null()),
         _ => true,
     };
-    let problems = problems.iter().flatten().filter_map(|problem| {
-        let (path, rest) = problem.split_once(": found ")?;
-        let (found, expected) = rest.split_once(", expected ")?;
-        is_written(path).then(|| ConfigError {
-            path: policy::shown(path),
-            found: policy::shown(found),
-            expected: expected.to_owned(),
-            hint: None,
-        })
-    });
+    let problems = problems.into_iter().flatten();
+    let problems = problems
+        .filter(|problem| is_written(&problem.path))
+        .map(|problem| ConfigError {
+            path: policy::shown(&problem.path),
+            found: policy::shown(&problem.found),
+            expected: problem.expected,
+            hint: problem.hint,
+        });
     problems.collect()
 }
 

@@ -340,9 +340,9 @@ catalogue! {
         "Narrow one of the selectors, put both into one policy, or let one of them be a shadow.";
     AuthorizerFirst "KI-F013" []
         "nothing trusts headers before the policy cleaned them"
-        "An AuthorizationPolicy with action CUSTOM asks its external authorizer before any WasmPlugin runs."
+        "An AuthorizationPolicy with action CUSTOM asks its external authorizer before any WasmPlugin runs: it sees what the policy would remove, and what it writes is there when the policy removes."
         "The order of filters in Istio."
-        "Let the authorizer trust no header that the policy writes or strips.";
+        "Let the authorizer trust no header that the policy writes or strips; name headers that it writes in `forwarded.companions.keep`.";
     HopsDisagree "KI-F014" []
         "policy and mesh count the same trusted proxies"
         "The policy's `trust.hops` and the mesh's `numTrustedProxies` differ, so they mean different clients."
@@ -370,12 +370,17 @@ catalogue! {
         "Push the filter of this plugin: `kubectl kyma-istio filter push REF`.";
     PullFails "KI-F019" []
         "istio-agent can fetch the module"
-        "A rehearsal of the pull, by istio-agent's own rules, fails: every request would be answered 403, or pass unjudged."
-        "Wrong reference, layout, secret or digest; a registry that isn't reachable from here."
+        "A rehearsal of the pull, by istio-agent's own rules, fails: every request would be answered 403, or pass unjudged. It also stops where the agent would show the pull secret without TLS."
+        "Wrong reference, layout, secret or digest; a registry that isn't reachable from here; a registry with a pull secret and plain HTTP."
         "The failed step says what to do. `--skip-rehearsal` deploys where only the proxies reach the registry.";
     PullSecret "KI-F020" []
         "the pull secret is where proxies look"
         "The pull secret isn't in the plugin's namespace, or isn't of type `kubernetes.io/dockerconfigjson`."
         "Istio reads it only from the namespace of the WasmPlugin, whatever else is written."
         "Create it there: `kubectl create secret docker-registry NAME -n NAMESPACE --docker-server=… --docker-username=… --docker-password=…`.";
+    HostChosen "KI-F021" []
+        "rules with hosts are behind routes that name hosts"
+        "A proxy routes any host to the policy, so who asks chooses the host and with it the rule."
+        "A sidecar, whose listener for what comes in has the virtual host `*`, or a route at a gateway without hosts."
+        "Name the hosts in the route, or tell requests apart by their paths.";
 }

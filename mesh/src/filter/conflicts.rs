@@ -1,6 +1,7 @@
 //! What speaks against a policy on these proxies: what must be refused, and what should be known.
 
 mod gateway;
+mod hosts;
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -30,6 +31,8 @@ pub struct Neighbours<'a> {
     pub envoy_filters: &'a [Object],
     /// The NetworkPolicies of the plugin's namespace.
     pub network_policies: &'a [Object],
+    /// VirtualServices, HTTPRoutes and Istio's Gateways of all namespaces, where [`needs_routes`].
+    pub routes: &'a [Object],
 }
 
 /// Something that speaks against it.
@@ -45,6 +48,12 @@ pub struct Finding {
     pub hint: String,
 }
 
+/// Whether the routes of gateways say something about a policy: it has a rule with `hosts`.
+#[must_use]
+pub fn needs_routes(policy: &Value) -> bool {
+    hosts::names_hosts(policy)
+}
+
 /// Everything that speaks against it.
 #[must_use]
 pub fn conflicts(wish: &Wish<'_>, observed: &Observed, neighbours: Neighbours<'_>) -> Vec<Finding> {
@@ -54,6 +63,7 @@ pub fn conflicts(wish: &Wish<'_>, observed: &Observed, neighbours: Neighbours<'_
     ambient(wish, observed, &proxies, &mut found);
     overlaps(wish, observed, &proxies, &mut found);
     authorizers(wish, observed, &mut found);
+    hosts::chosen(wish, &proxies, observed, neighbours.routes, &mut found);
     if proxies.iter().any(|proxy| proxy.kind == ProxyKind::Gateway) {
         gateway::hops(wish, observed, &mut found);
         gateway::addresses(wish, observed, &mut found);
@@ -189,6 +199,7 @@ fn overlaps(wish: &Wish<'_>, observed: &Observed, proxies: &[Selected], found: &
 
 /// Istio calls an external authorizer before every WasmPlugin.
 fn authorizers(wish: &Wish<'_>, observed: &Observed, found: &mut List) {
+    const HINT: &str = "let the authorizer trust no header that this policy writes or strips";
     let custom = observed
         .authorization_policies
         .iter()
@@ -199,17 +210,64 @@ fn authorizers(wish: &Wish<'_>, observed: &Observed, found: &mut List) {
             is_selected(pod, &theirs.namespace, &theirs.select)
                 && is_selected(pod, &wish.target.namespace, &wish.target.select)
         };
-        if observed.pods.iter().any(|pod| is_shared(&pod)) {
-            found.warn(
+        if !observed.pods.iter().any(|pod| is_shared(&pod)) {
+            continue;
+        }
+        let id = policy.id();
+        let before =
+            format!("`{id}` asks an external authorizer before this policy strips anything");
+        let lost = removed(wish.policy, &written(policy, observed));
+        match lost.is_empty() {
+            true => found.warn(Code::AuthorizerFirst, before, HINT),
+            false => found.warn(
                 Code::AuthorizerFirst,
                 format!(
-                    "`{}` asks an external authorizer before this policy strips anything",
-                    policy.id()
+                    "{before}; of what the authorizer writes, companions are removed: {}",
+                    lost.join(", ")
                 ),
-                "let the authorizer trust no header that this policy writes or strips",
-            );
+                &format!(
+                    "name those that your services read in `spec.forwarded.companions.keep`; {HINT}"
+                ),
+            ),
         }
     }
+}
+
+/// The headers that the provider of a CUSTOM policy may write, as the mesh config has them: names, `NAME*`. What a gRPC authorizer writes stands nowhere.
+fn written(policy: &Object, observed: &Observed) -> Vec<String> {
+    let provider = policy.string("/spec/provider/name");
+    let mesh = observed.mesh_config().unwrap_or_default();
+    let providers = mesh.get("extensionProviders").and_then(Value::as_array);
+    let meant = |one: &&Value| one.get("name").and_then(Value::as_str) == provider;
+    let headers = providers.into_iter().flatten().find(meant).and_then(|one| {
+        one.pointer("/envoyExtAuthzHttp/headersToUpstreamOnAllow")?
+            .as_array()
+    });
+    let names = headers.into_iter().flatten().filter_map(Value::as_str);
+    names.map(str::to_ascii_lowercase).collect()
+}
+
+/// Those of these headers that the policy may remove as companions.
+fn removed(policy: &Value, names: &[String]) -> Vec<String> {
+    let Some(forwarded) = policy.pointer("/spec/forwarded") else {
+        return Vec::new();
+    };
+    let companions = forwarded.get("companions");
+    if companions.and_then(Value::as_str) == Some("Keep") {
+        return Vec::new();
+    }
+    let listed = |field: &str, name: &str| {
+        let list = companions.and_then(|companions| companions.get(field)?.as_array());
+        let mut list = list.into_iter().flatten().filter_map(Value::as_str);
+        list.any(|one| match one.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == one,
+        })
+    };
+    let names = names.iter().filter(|name| {
+        !listed("keep", name) && (policy::may_be_companion(name) || listed("also", name))
+    });
+    names.map(|name| format!("`{name}`")).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::target::Select;
 use crate::observed::{ISTIO_SYSTEM, ProxyKind, is_under_way, proxy};
 
 /// The label of the pods of a Gateway of the Gateway API.
-const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
+pub(super) const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 /// A proxy that a plugin selects.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::observed::ISTIO_SYSTEM;
+use crate::problem::{Problem, list, nearest};
 
 /// Where a policy goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,12 @@ pub enum FailStrategy {
     Open,
 }
 
+/// How many problems are told one by one.
+const MOST_PROBLEMS: usize = 50;
+
+/// How the proxies are named; one of them is.
+const WAYS: [&str; 3] = ["gateway", "selector", "targetRefs"];
+
 const FIELDS: [&str; 7] = [
     "gateway",
     "namespace",
@@ -66,34 +73,28 @@ impl Target {
     /// Reads where a policy goes. What it leaves open follows from its `position` and `mode`.
     ///
     /// # Errors
-    /// Every problem, each with its path.
-    pub fn read(policy: &Value) -> Result<Self, Vec<String>> {
+    /// Every problem, each with its path; beyond 50 they are counted.
+    pub fn read(policy: &Value) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let none = Map::new();
         let target = match policy.pointer("/spec/target") {
             None | Some(Value::Null) => &none,
             Some(Value::Object(target)) => target,
             Some(_) => {
-                problems.push("spec.target: found no object, expected the proxies".to_owned());
+                problems.push(Problem::new("spec.target", "no object", "the proxies"));
                 &none
             }
         };
-        for field in target
-            .keys()
-            .filter(|field| !FIELDS.contains(&field.as_str()))
-        {
-            problems.push(format!(
-                "spec.target.{field}: found an unknown field, expected one of {}",
-                FIELDS.join(", ")
-            ));
-        }
+        unknown(target, &mut problems);
         let text = |pointer: &str| policy.pointer(pointer).and_then(Value::as_str);
         let position = text("/spec/position").unwrap_or("Detect");
         let is_shadow = text("/spec/mode") == Some("Shadow");
         let name = text("/metadata/name").unwrap_or_default();
         if !is_name(name) {
-            problems.push(format!(
-                "metadata.name: found `{name}`, expected a name of lower-case letters, digits, `-` and `.`, at most 63"
+            problems.push(Problem::new(
+                "metadata.name",
+                format!("`{name}`"),
+                "a name of lower-case letters, digits, `-` and `.`, at most 63",
             ));
         }
         let namespace = namespace(policy, target, &mut problems);
@@ -105,10 +106,49 @@ impl Target {
             priority: priority(target, is_shadow, &mut problems),
             fail: fail(target, is_shadow, &mut problems),
         };
-        match problems.is_empty() {
-            true => Ok(found),
-            false => Err(problems),
+        if problems.is_empty() {
+            return Ok(found);
         }
+        let more = problems.split_off(MOST_PROBLEMS.min(problems.len())).len();
+        if more > 0 {
+            problems.push(Problem::new("", format!("{more} more problems"), "none"));
+        }
+        Err(problems)
+    }
+}
+
+fn unknown(target: &Map<String, Value>, problems: &mut Vec<Problem>) {
+    for field in target.keys() {
+        if !FIELDS.contains(&field.as_str()) {
+            let path = format!("spec.target.{field}");
+            let expected = format!("one of {}", list(&FIELDS));
+            problems.push(near(
+                Problem::new(path, "an unknown field", expected),
+                field,
+                &FIELDS,
+            ));
+        }
+    }
+}
+
+fn is_slip_of(field: &str, names: &[&str]) -> bool {
+    !FIELDS.contains(&field) && nearest(field, &FIELDS).is_some_and(|near| names.contains(&near))
+}
+
+/// A value that is none of a field's names.
+fn misspelt(field: &str, found: &str, names: &[&str]) -> Problem {
+    let problem = Problem::new(
+        format!("spec.target.{field}"),
+        format!("`{found}`"),
+        format!("one of {}", list(names)),
+    );
+    near(problem, found, names)
+}
+
+fn near(problem: Problem, name: &str, names: &[&str]) -> Problem {
+    match nearest(name, names) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem,
     }
 }
 
@@ -135,50 +175,61 @@ impl FailStrategy {
     }
 }
 
-fn namespace(policy: &Value, target: &Map<String, Value>, problems: &mut Vec<String>) -> String {
+fn namespace(policy: &Value, target: &Map<String, Value>, problems: &mut Vec<Problem>) -> String {
     let own = policy
         .pointer("/metadata/namespace")
         .and_then(Value::as_str);
     let named = target.get("namespace").and_then(Value::as_str);
     match (named, own) {
-        (Some(named), Some(own)) if named != own => problems.push(format!(
-            "spec.target.namespace: found `{named}`, expected `{own}` as in metadata.namespace, or only one of them"
+        (Some(named), Some(own)) if named != own => problems.push(Problem::new(
+            "spec.target.namespace",
+            format!("`{named}`"),
+            format!("`{own}` as in metadata.namespace, or only one of them"),
         )),
         (None, _) if target.contains_key("namespace") => {
-            problems.push("spec.target.namespace: found no text, expected a namespace".to_owned());
+            problems.push(Problem::new(
+                "spec.target.namespace",
+                "no text",
+                "a namespace",
+            ));
         }
         _ => {}
     }
     named.or(own).unwrap_or(ISTIO_SYSTEM).to_owned()
 }
 
-fn select(target: &Map<String, Value>, position: &str, problems: &mut Vec<String>) -> Select {
-    let ways = ["gateway", "selector", "targetRefs"];
-    let named: Vec<&str> = ways
+fn select(target: &Map<String, Value>, position: &str, problems: &mut Vec<Problem>) -> Select {
+    let named: Vec<&str> = WAYS
         .into_iter()
         .filter(|way| target.contains_key(*way))
         .collect();
     if named.len() > 1 {
-        problems.push(format!(
-            "spec.target: found {}, expected one of them",
-            named.join(" and ")
-        ));
+        let found = named.join(" and ");
+        problems.push(Problem::new("spec.target", found, "one of them"));
     }
     let gateway =
         |name: &str| Select::Labels(BTreeMap::from([("istio".to_owned(), name.to_owned())]));
     match named.first() {
         None if position == "Gateway" => gateway("ingressgateway"),
         None => {
-            problems.push(
-                "spec.target: found no proxies, expected `gateway`, `selector` (an empty one selects the whole namespace) or `targetRefs`"
-                    .to_owned(),
-            );
+            // One of them misspelt is one problem.
+            if !target.keys().any(|field| is_slip_of(field, &WAYS)) {
+                problems.push(Problem::new(
+                    "spec.target",
+                    "no proxies",
+                    "`gateway`, `selector` (an empty one selects the whole namespace) or `targetRefs`",
+                ));
+            }
             Select::Labels(BTreeMap::new())
         }
         Some(&"gateway") => match target.get("gateway").and_then(Value::as_str) {
             Some(name) => gateway(name),
             None => {
-                problems.push("spec.target.gateway: found no text, expected the value of the label `istio` of a gateway's pods, such as ingressgateway".to_owned());
+                problems.push(Problem::new(
+                    "spec.target.gateway",
+                    "no text",
+                    "the value of the label `istio` of a gateway's pods, such as ingressgateway",
+                ));
                 gateway("")
             }
         },
@@ -187,7 +238,7 @@ fn select(target: &Map<String, Value>, position: &str, problems: &mut Vec<String
     }
 }
 
-fn labels(selector: Option<&Value>, problems: &mut Vec<String>) -> BTreeMap<String, String> {
+fn labels(selector: Option<&Value>, problems: &mut Vec<Problem>) -> BTreeMap<String, String> {
     let selector = selector.and_then(Value::as_object);
     // Both spellings are at hand: Kubernetes' own, and the labels alone.
     let selector = match selector.and_then(|all| all.get("matchLabels")) {
@@ -195,29 +246,33 @@ fn labels(selector: Option<&Value>, problems: &mut Vec<String>) -> BTreeMap<Stri
         None => selector,
     };
     let Some(selector) = selector else {
-        problems.push("spec.target.selector: found no object, expected labels".to_owned());
+        problems.push(Problem::new("spec.target.selector", "no object", "labels"));
         return BTreeMap::new();
     };
     let mut labels = BTreeMap::new();
     for (key, value) in selector {
         match value.as_str() {
             Some(value) => drop(labels.insert(key.clone(), value.to_owned())),
-            None => problems.push(format!(
-                "spec.target.selector.{key}: found no text, expected a label's value"
+            None => problems.push(Problem::new(
+                format!("spec.target.selector.{key}"),
+                "no text",
+                "a label's value",
             )),
         }
     }
     labels
 }
 
-fn gateways(references: Option<&Value>, problems: &mut Vec<String>) -> Vec<String> {
+fn gateways(references: Option<&Value>, problems: &mut Vec<Problem>) -> Vec<String> {
     let Some(list) = references
         .and_then(Value::as_array)
         .filter(|list| !list.is_empty())
     else {
-        problems.push(
-            "spec.target.targetRefs: found no list, expected references to Gateways".to_owned(),
-        );
+        problems.push(Problem::new(
+            "spec.target.targetRefs",
+            "no list",
+            "references to Gateways",
+        ));
         return Vec::new();
     };
     let mut names = Vec::new();
@@ -232,8 +287,10 @@ fn gateways(references: Option<&Value>, problems: &mut Vec<String>) -> Vec<Strin
             ("Gateway", "gateway.networking.k8s.io" | "", name) if !name.is_empty() => {
                 names.push(name.to_owned());
             }
-            (kind, group, _) => problems.push(format!(
-                "spec.target.targetRefs[{index}]: found kind `{kind}` of group `{group}`, expected a Gateway of gateway.networking.k8s.io with its name (policies for waypoints are not supported)"
+            (kind, group, _) => problems.push(Problem::new(
+                format!("spec.target.targetRefs[{index}]"),
+                format!("kind `{kind}` of group `{group}`"),
+                "a Gateway of gateway.networking.k8s.io with its name (policies for waypoints are not supported)",
             )),
         }
     }
@@ -241,7 +298,7 @@ fn gateways(references: Option<&Value>, problems: &mut Vec<String>) -> Vec<Strin
 }
 
 /// Headers that the policy strips or writes are to be seen by Istio's own checks, so it goes before them.
-fn phase(target: &Map<String, Value>, problems: &mut Vec<String>) -> Phase {
+fn phase(target: &Map<String, Value>, problems: &mut Vec<Problem>) -> Phase {
     match target
         .get("phase")
         .map(|phase| phase.as_str().unwrap_or_default())
@@ -250,9 +307,7 @@ fn phase(target: &Map<String, Value>, problems: &mut Vec<String>) -> Phase {
         Some("Authz") => Phase::Authz,
         Some("Stats") => Phase::Stats,
         Some(other) => {
-            problems.push(format!(
-                "spec.target.phase: found `{other}`, expected Authn, Authz or Stats"
-            ));
+            problems.push(misspelt("phase", other, &["Authn", "Authz", "Stats"]));
             Phase::Authn
         }
     }
@@ -260,7 +315,7 @@ fn phase(target: &Map<String, Value>, problems: &mut Vec<String>) -> Phase {
 
 /// Before plugins that say nothing about it, which have 0. A shadow goes before the policy that enforces, so that both
 /// judge the same request: what that one strips and rewrites comes after.
-fn priority(target: &Map<String, Value>, is_shadow: bool, problems: &mut Vec<String>) -> i64 {
+fn priority(target: &Map<String, Value>, is_shadow: bool, problems: &mut Vec<Problem>) -> i64 {
     const ENFORCING: i64 = 10;
     const SHADOW: i64 = 20;
     let usual = if is_shadow { SHADOW } else { ENFORCING };
@@ -271,15 +326,18 @@ fn priority(target: &Map<String, Value>, is_shadow: bool, problems: &mut Vec<Str
         .as_i64()
         .filter(|number| i32::try_from(*number).is_ok());
     number.unwrap_or_else(|| {
-        problems.push(format!(
-            "spec.target.priority: found {found}, expected a whole number of 32 bits"
+        let found = found.to_string();
+        problems.push(Problem::new(
+            "spec.target.priority",
+            found,
+            "a whole number of 32 bits",
         ));
         usual
     })
 }
 
 /// A shadow only counts: no request should fail for want of it.
-fn fail(target: &Map<String, Value>, is_shadow: bool, problems: &mut Vec<String>) -> FailStrategy {
+fn fail(target: &Map<String, Value>, is_shadow: bool, problems: &mut Vec<Problem>) -> FailStrategy {
     match target
         .get("failStrategy")
         .map(|strategy| strategy.as_str().unwrap_or_default())
@@ -288,9 +346,7 @@ fn fail(target: &Map<String, Value>, is_shadow: bool, problems: &mut Vec<String>
         None | Some("Close") => FailStrategy::Close,
         Some("Open") => FailStrategy::Open,
         Some(other) => {
-            problems.push(format!(
-                "spec.target.failStrategy: found `{other}`, expected Close or Open"
-            ));
+            problems.push(misspelt("failStrategy", other, &["Close", "Open"]));
             FailStrategy::Close
         }
     }

@@ -250,6 +250,19 @@ impl Filter {
     }
 }
 
+/// Whether a header, or one of those that `NAME*` stands for, can be a companion: an address in the words of others, or what proxies say beside it. In any case of letters.
+#[must_use]
+pub fn may_be_companion(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let Some(start) = name.strip_suffix('*') else {
+        return is_companion(&name);
+    };
+    let mut known = ADDRESSES.iter().chain(&OTHERS);
+    PREFIX.starts_with(start)
+        || start.starts_with(PREFIX)
+        || known.any(|known| known.starts_with(start))
+}
+
 /// Whether a header in lower case is one of the lists, for who reads a policy.
 pub(crate) fn is_companion(name: &str) -> bool {
     (name.starts_with(PREFIX) && name != XFF && name != CERTIFICATE)

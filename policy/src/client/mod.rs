@@ -11,6 +11,7 @@ mod rfc7239;
 mod walk;
 
 pub use cidr::Cidr;
+pub use companions::may_be_companion;
 pub(crate) use companions::{is_companion, is_untouchable};
 pub use finding::{Anomalies, Anomaly, Client, Finding, How, Unknown};
 pub(crate) use forwarded::Forwarded;

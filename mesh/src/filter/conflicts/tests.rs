@@ -122,6 +122,182 @@ fn an_external_authorizer_is_told() {
     );
 }
 
+/// Names as oauth2-proxy's documentation has them in `headersToUpstreamOnAllow`.
+#[test]
+fn headers_of_an_external_authorizer_that_the_policy_removes_are_named() {
+    let mesh = r#"extensionProviders:
+- name: other
+  envoyExtAuthzHttp: {headersToUpstreamOnAllow: [x-forwarded-host]}
+- name: oauth2-proxy
+  envoyExtAuthzHttp:
+    headersToUpstreamOnAllow: [authorization, X-Forwarded-User, "x-forwarded-access*", "x-auth-request-*", x-shop-id, path]
+- name: grpc
+  envoyExtAuthzGrpc: {service: a, port: 9000}
+"#;
+    let map =
+        json!({"metadata": {"name": "istio", "namespace": "istio-system"}, "data": {"mesh": mesh}});
+    let mut observed = observed();
+    observed.config_maps = vec![serde_json::from_value(map).unwrap()];
+    let named = |observed: &mut Observed, provider: &str, forwarded: Value| {
+        observed.authorization_policies = vec![object(
+            "AuthorizationPolicy",
+            json!({"name": "ask", "namespace": "istio-system"}),
+            json!({"action": "CUSTOM", "provider": {"name": provider}}),
+        )];
+        let policy = match forwarded {
+            Value::Null => json!({"metadata": {"name": "shop"}, "spec": {"position": "Gateway"}}),
+            forwarded => policy(forwarded),
+        };
+        let target = Target::read(&policy).unwrap();
+        let wish = Wish {
+            target: &target,
+            policy: &policy,
+            canary_of: None,
+        };
+        let mut found = conflicts(&wish, observed, Neighbours::default());
+        assert_eq!(found.len(), 1, "{found:?}");
+        let what = found.remove(0).what;
+        what.split_once("removed: ")
+            .map(|(_, names)| names.to_owned())
+    };
+    let both = Some("`x-forwarded-user`, `x-forwarded-access*`".to_owned());
+    for companions in [json!(null), json!("FromTrustedPeers"), json!("Strip")] {
+        let forwarded = json!({"companions": companions});
+        assert_eq!(named(&mut observed, "oauth2-proxy", forwarded), both);
+    }
+    let kept = json!({"companions": {"keep": ["x-forwarded-user"], "also": ["x-shop-*"]}});
+    assert_eq!(
+        named(&mut observed, "oauth2-proxy", kept).unwrap(),
+        "`x-forwarded-access*`, `x-shop-id`"
+    );
+    let keep = json!({"companions": "Keep"});
+    assert_eq!(named(&mut observed, "oauth2-proxy", keep), None);
+    assert_eq!(named(&mut observed, "oauth2-proxy", Value::Null), None);
+    assert_eq!(named(&mut observed, "grpc", json!({})), None);
+    assert_eq!(named(&mut observed, "unknown", json!({})), None);
+}
+
+fn with_hosts() -> Value {
+    let rules = json!([{"paths": ["/"], "access": "Open"}, {"hosts": ["admin.example.com"], "access": "Deny"}]);
+    json!({"metadata": {"name": "shop"}, "spec": {"target": {"selector": {}}, "jwt": {"rules": rules}}})
+}
+
+#[test]
+fn a_rule_with_hosts_at_a_sidecar_is_told() {
+    let mut observed = observed();
+    assert_eq!(codes(&with_hosts(), &observed, Neighbours::default()), []);
+    observed.pods = vec![pod(json!({"app": "a"}), "sidecar")];
+    assert_eq!(
+        codes(&with_hosts(), &observed, Neighbours::default()),
+        [(Code::HostChosen, false)]
+    );
+    let mut outbound = with_hosts();
+    outbound["spec"]["position"] = json!("SidecarOutbound");
+    let mut without = with_hosts();
+    without["spec"]["jwt"]["rules"][1]["hosts"].take();
+    without["spec"]["jwt"]["rules"]
+        .as_array_mut()
+        .unwrap()
+        .truncate(1);
+    for policy in [outbound, without] {
+        assert_eq!(codes(&policy, &observed, Neighbours::default()), []);
+    }
+}
+
+#[test]
+fn a_rule_with_hosts_behind_a_route_for_any_host_is_told() {
+    let mut observed = observed();
+    observed.pods.push(
+        serde_json::from_value(json!({"metadata": {"namespace": "istio-system", "name": "api-1",
+            "labels": {"istio": "api", "gateway.networking.k8s.io/gateway-name": "api"}},
+            "spec": {"containers": [{"name": "istio-proxy", "image": "p", "args": ["proxy", "router"]}]}}))
+        .unwrap(),
+    );
+    let gateway = |selector: &str| {
+        object(
+            "Gateway",
+            json!({"name": "public", "namespace": "edge"}),
+            json!({"selector": {"istio": selector}}),
+        )
+    };
+    let service = |hosts: Value, gateways: Value| {
+        object(
+            "VirtualService",
+            json!({"name": "all", "namespace": "edge"}),
+            json!({"hosts": hosts, "gateways": gateways}),
+        )
+    };
+    let route = |spec: Value| {
+        object(
+            "HTTPRoute",
+            json!({"name": "all", "namespace": "istio-system"}),
+            spec,
+        )
+    };
+    let ours = || gateway("ingressgateway");
+    let rows = [
+        (vec![ours(), service(json!(["*"]), json!(["public"]))], true),
+        (
+            vec![
+                ours(),
+                service(json!(["a.example", "*"]), json!(["mesh", "edge/public"])),
+            ],
+            true,
+        ),
+        (
+            vec![ours(), service(json!(["a.example"]), json!(["public"]))],
+            false,
+        ),
+        (vec![ours(), service(json!(["*"]), json!(["mesh"]))], false),
+        (
+            vec![ours(), service(json!(["*"]), json!(["shop/public"]))],
+            false,
+        ),
+        (
+            vec![gateway("egress"), service(json!(["*"]), json!(["public"]))],
+            false,
+        ),
+        (vec![route(json!({"parentRefs": [{"name": "api"}]}))], true),
+        (
+            vec![route(
+                json!({"parentRefs": [{"name": "api"}], "hostnames": ["a.example"]}),
+            )],
+            false,
+        ),
+        (
+            vec![route(
+                json!({"parentRefs": [{"name": "api", "namespace": "shop"}]}),
+            )],
+            false,
+        ),
+        (
+            vec![route(
+                json!({"parentRefs": [{"name": "api", "kind": "Service"}]}),
+            )],
+            false,
+        ),
+        (
+            vec![route(json!({"parentRefs": [{"name": "other"}]}))],
+            false,
+        ),
+    ];
+    for (routes, is_told) in rows {
+        let neighbours = Neighbours {
+            routes: &routes,
+            ..Neighbours::default()
+        };
+        let expected: &[_] = match is_told {
+            true => &[(Code::HostChosen, false)],
+            false => &[],
+        };
+        assert_eq!(
+            codes(&with_hosts(), &observed, neighbours),
+            expected,
+            "{routes:?}"
+        );
+    }
+}
+
 #[test]
 fn the_number_of_trusted_proxies_is_compared() {
     let mut observed = observed();

@@ -35,6 +35,7 @@ pub fn review(document: &[u8]) -> Review {
         trust::review(forwarded, &mut findings, &mut warnings);
     }
     if let Some(jwt) = spec.jwt {
+        trust::hosts(spec.position, &jwt, &mut warnings);
         rules::review(jwt, &mut findings);
     }
     Review {

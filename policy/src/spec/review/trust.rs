@@ -1,6 +1,7 @@
 //! Trust that reaches further than it looks.
 
-use crate::spec::{ChainMode, ConfigError, Forwarded, Problems};
+use crate::request::Position;
+use crate::spec::{ChainMode, ConfigError, Forwarded, Jwt, Problems};
 
 pub fn review(forwarded: &Forwarded, findings: &mut Problems, warnings: &mut Problems) {
     for (index, identity) in forwarded.identities.iter().enumerate() {
@@ -26,6 +27,37 @@ pub fn review(forwarded: &Forwarded, findings: &mut Problems, warnings: &mut Pro
         );
         warnings.push(warning.hint("fine where only your own load balancers can reach this proxy"));
     }
+}
+
+/// A rule with `hosts` where the virtual host may be `*`: Istio's listener for what comes in at a sidecar has no other. Who asks then names the host, and with it the rule.
+pub fn hosts(position: Option<Position>, jwt: &Jwt, warnings: &mut Problems) {
+    let hint = match position {
+        Some(Position::Gateway | Position::SidecarOutbound) => return,
+        Some(Position::SidecarInbound) => {
+            "a sidecar takes any host for what comes in: tell requests apart by their paths, or do it at the gateway"
+        }
+        None => {
+            "fine at a gateway whose routes name their hosts (`position: Gateway` says that it is one); a sidecar takes any host for what comes in"
+        }
+    };
+    let with: Vec<usize> = (0..)
+        .zip(&jwt.rules)
+        .filter(|(_, rule)| !rule.hosts.is_empty())
+        .map(|(place, _)| place)
+        .collect();
+    let Some((first, others)) = with.split_first() else {
+        return;
+    };
+    let found = match others.len() {
+        0 => "hosts, which who asks may choose".to_owned(),
+        more => format!("hosts, as in {more} more, which who asks may choose"),
+    };
+    let warning = ConfigError::new(
+        format!("spec.jwt.rules[{first}].hosts"),
+        found,
+        "a virtual host of its own for each",
+    );
+    warnings.push(warning.hint(hint));
 }
 
 /// Whether a prefix of Istio's ids (`spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT`) ends before the namespace does.

@@ -6,13 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cluster::connect::Connection;
 use cluster::observe::observe;
 use mesh::filter::{
-    Finding, Neighbours, Plugin, Target, Wanted, Wish, config, conflicts, selected, side,
-    with_position,
+    Finding, Neighbours, Plugin, Target, Wanted, Wish, config, conflicts, needs_routes, selected,
+    side, with_position,
 };
 use mesh::object::Object;
 use mesh::observed::{Observed, ProxyKind};
+use mesh::problem::Problem;
 use serde_json::Value;
 
+use super::super::given::line;
 use super::super::{input, runtime};
 use super::canary::as_canary;
 use super::looking::compiled;
@@ -21,6 +23,7 @@ use super::rollout::{self, Rollout};
 use crate::cli::Deploy;
 use crate::error::Error;
 use crate::printer::Printer;
+use crate::redact;
 use crate::report::{Deployed, MeshBody, Report};
 
 pub fn run(
@@ -39,7 +42,7 @@ pub fn run(
     let policy = canary.unwrap_or_else(|| given.clone());
     let target = Target::read(&policy).map_err(|problems| Error::Problems {
         what: format!("`{name}` says not where it goes"),
-        problems,
+        problems: problems.iter().map(shown).collect(),
     })?;
     let mut deployed = runtime::block_on(async {
         let connection = runtime::writer(&arguments.connection, arguments.operate.dry_run).await?;
@@ -60,6 +63,16 @@ pub fn run(
         arguments.output.form,
         MeshBody::Deployed(Box::new(deployed)),
     ))
+}
+
+/// A problem as lines. A token may stand anywhere, as a field's name too.
+fn shown(problem: &Problem) -> String {
+    let shown = Problem {
+        path: redact::anything(&policy::shown(&problem.path)),
+        found: redact::anything(&policy::shown(&problem.found)),
+        ..problem.clone()
+    };
+    line("", &shown)
 }
 
 struct Work<'a> {
@@ -151,9 +164,16 @@ impl Work<'_> {
         observed: &Observed,
         printer: &mut Printer<'_>,
     ) -> Result<Vec<Finding>, Error> {
-        let (filters, networks) = tokio::join!(
+        let routes = async {
+            match needs_routes(self.policy) {
+                true => cluster::filter::routes(self.connection).await,
+                false => Ok(Vec::new()),
+            }
+        };
+        let (filters, networks, routes) = tokio::join!(
             cluster::filter::envoy_filters(self.connection),
-            cluster::filter::network_policies(self.connection, &self.target.namespace)
+            cluster::filter::network_policies(self.connection, &self.target.namespace),
+            routes
         );
         // Warnings come of these; without the right to read them there are fewer.
         let mut or_none = |found: Result<Vec<Object>, _>| {
@@ -162,7 +182,7 @@ impl Work<'_> {
                 Vec::new()
             })
         };
-        let (filters, networks) = (or_none(filters), or_none(networks));
+        let (filters, networks, routes) = (or_none(filters), or_none(networks), or_none(routes));
         let wish = Wish {
             target: self.target,
             policy: self.policy,
@@ -171,6 +191,7 @@ impl Work<'_> {
         let neighbours = Neighbours {
             envoy_filters: &filters,
             network_policies: &networks,
+            routes: &routes,
         };
         Ok(conflicts(&wish, observed, neighbours))
     }
