@@ -124,6 +124,12 @@ pub enum ClusterError {
         /// How long until its lease runs out if it is dead.
         left: Duration,
     },
+    /// The Lease that keeps commands apart is ours no more.
+    #[error("{why}: stopped before the next write")]
+    TurnLost {
+        /// One line.
+        why: String,
+    },
     /// The dry run's guard stopped a write. This is a bug of ours.
     #[error("a dry run tried to write: {0}")]
     WroteInDryRun(String),
@@ -172,7 +178,7 @@ impl ClusterError {
             | Self::Answer { .. }
             | Self::WroteInDryRun(_) => Class::Unreachable,
             Self::Conflict { .. } | Self::Busy { .. } => Class::Refused,
-            Self::Interrupted => Class::Partly,
+            Self::Interrupted | Self::TurnLost { .. } => Class::Partly,
         }
     }
 
@@ -202,6 +208,9 @@ impl ClusterError {
                 "wait for it; if it is dead, its lease runs out in {} s",
                 left.as_secs()
             )),
+            Self::TurnLost { .. } => Some(
+                "look what the other command did, then run it again: it looks anew and continues".to_owned(),
+            ),
             Self::WroteInDryRun(_) => Some("nothing was written; please report this".to_owned()),
             Self::GaveUp { cause, .. } if cause.contains("failed calling webhook") => Some(
                 "the webhook's server doesn't answer; of Istio's, look at istiod: `kubectl get pods -n istio-system -l app=istiod`; \

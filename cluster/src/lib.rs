@@ -17,6 +17,7 @@ pub mod proxy;
 pub mod retry;
 pub mod rights;
 pub mod run;
+pub mod turn;
 pub mod wait;
 
 mod api;

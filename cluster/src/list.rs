@@ -1,6 +1,7 @@
 //! Lists, page by page, so that a large cluster doesn't have to answer in one piece.
 
 use http::Method;
+use mesh::object::{Id, Object};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -19,6 +20,8 @@ pub(crate) struct Query<'a> {
     pub namespace: Option<&'a str>,
     /// A label selector.
     pub labels: Option<&'a str>,
+    /// Only objects of this name.
+    pub name: Option<&'a str>,
 }
 
 /// All objects of a kind. A kind that the server doesn't serve has none.
@@ -35,28 +38,40 @@ pub(crate) async fn list<T: DeserializeOwned>(
         .labels
         .map(|labels| format!("&labelSelector={}", encode(labels)))
         .unwrap_or_default();
-    let path = format!(
-        "{}?limit={PAGE}{selector}",
-        kind.collection(query.namespace)
-    );
+    let name = query
+        .name
+        .map(|name| {
+            format!(
+                "&fieldSelector={}",
+                encode(&format!("metadata.name={name}"))
+            )
+        })
+        .unwrap_or_default();
+    let all = format!("{}?limit=", kind.collection(query.namespace));
     let mut items = Vec::new();
     let mut next = String::new();
+    let mut page_size = PAGE;
+    let mut expired = 0;
     loop {
         let page = match send(
             connection,
             &about,
             Method::GET,
-            &format!("{path}{next}"),
+            &format!("{all}{page_size}{selector}{name}{next}"),
             None,
         )
         .await
         {
             Ok(answer) => answer.body,
             Err(Failure::Status(status)) if status.code == 404 => return Ok(Vec::new()),
-            // The page's token is too old: from the start, and whole.
+            // The page's token is too old (etcd compacts after five minutes): from the start, and the second time whole.
             Err(Failure::Status(status)) if status.code == 410 && !next.is_empty() => {
                 items.clear();
-                next = "&limit=0".to_owned();
+                next.clear();
+                expired += 1;
+                if expired > 1 {
+                    page_size = 0;
+                }
                 continue;
             }
             Err(failure) => return Err(about.error(connection, failure)),
@@ -72,6 +87,22 @@ pub(crate) async fn list<T: DeserializeOwned>(
             return Ok(items);
         }
     }
+}
+
+/// The first few objects of a kind in all namespaces. A kind that the server doesn't serve has none.
+pub(crate) async fn some(connection: &Connection, kind: &Kind) -> Result<Vec<Id>, ClusterError> {
+    const FEW: usize = 5;
+    let about = About::all("list", kind.resource());
+    let path = format!("{}?limit={FEW}", kind.collection(None));
+    let page = match send(connection, &about, Method::GET, &path, None).await {
+        Ok(answer) => answer.body,
+        Err(Failure::Status(status)) if status.code == 404 => return Ok(Vec::new()),
+        Err(failure) => return Err(about.error(connection, failure)),
+    };
+    let mut items: Vec<Value> = Vec::new();
+    read(&about, page, kind, &mut items)?;
+    let objects = items.into_iter().filter_map(|item| Object::new(item).ok());
+    Ok(objects.map(|object| object.id()).collect())
 }
 
 /// Items of a list don't say their kind; the list does.

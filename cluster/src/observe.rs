@@ -158,6 +158,7 @@ impl Look<'_> {
             Query {
                 namespace,
                 labels: None,
+                name: None,
             },
         )
         .await
@@ -245,6 +246,7 @@ impl Look<'_> {
                     Query {
                         namespace: None,
                         labels: Some(labels),
+                        name: None,
                     },
                 )
                 .await?,

@@ -45,6 +45,11 @@ pub enum Event<'a> {
         /// Which.
         id: &'a Id,
     },
+    /// Nothing new is begun from now on.
+    Stopping {
+        /// Why, one line.
+        why: &'a str,
+    },
     /// Something isn't ready yet. Said when the reason changes, and again every ten seconds.
     Waiting {
         /// For what.

@@ -43,10 +43,10 @@ pub struct Pod {
     pub name: String,
 }
 
-/// One look at what a proxy was sent and what it runs. Agent and log are asked only where something has to be explained.
+/// One look at what a proxy was sent and what it runs, without its log. The agent is asked only where something has to be explained.
 ///
 /// # Errors
-/// No right to forward ports or to read the log; a pod that isn't there or doesn't answer.
+/// No right to forward ports; a pod that isn't there or doesn't answer.
 pub async fn look(connection: &Connection, pod: &Pod) -> Result<Look, ClusterError> {
     let mut admin = Admin::open(connection, pod, ADMIN, true).await?;
     let (dump, now) = admin.get("/config_dump?resource=ecds_filters").await?;
@@ -78,8 +78,12 @@ pub async fn look(connection: &Connection, pod: &Pod) -> Result<Look, ClusterErr
             look.fetches = Look::fetches(&metrics);
         }
     }
-    look.log = log::tail(connection, pod, LINES).await.unwrap_or_default();
     Ok(look)
+}
+
+/// Adds the end of its log, for what has to be explained. Without the right to read it the fact is known all the same.
+async fn explain(connection: &Connection, pod: &Pod, look: &mut Look) {
+    look.log = log::tail(connection, pod, LINES).await.unwrap_or_default();
 }
 
 /// How many proxies in front of it each HTTP listener of a proxy trusts, by the listener's name.

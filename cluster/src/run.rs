@@ -1,20 +1,24 @@
 //! Runs a plan: step by step, each write reported, stoppable between two writes. Not here: what is in a plan.
 
+mod journal;
 mod report;
 
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 use mesh::object::{Id, Object};
-use mesh::plan::{Action, Plan, Step};
+use mesh::plan::{Action, Looked, Plan, Step};
 
-use crate::apply::{ApplyMode, Change, Conflicts, Deleted, apply, delete, merge};
+use crate::apply::{Applied, ApplyMode, Change, Conflicts, Deleted, apply, delete, merge};
 use crate::connect::Connection;
 use crate::error::ClusterError;
 use crate::interrupt::Interrupt;
+use crate::kinds::Kind;
+use crate::list::some;
 use crate::progress::{Event, Progress};
 use crate::wait::{Deadline, States, gone, ready, state};
-pub use report::{Report, RunError, RunFailure, Verb, Written};
+pub use journal::Journal;
+pub use report::{Report, RunError, RunFailure, Stands, Verb, Written};
 
 /// Applies on their way at once. Only objects of one kind are: these never need each other.
 const AT_ONCE: usize = 8;
@@ -32,7 +36,7 @@ pub struct Settings {
     pub interrupt: Interrupt,
 }
 
-/// Runs a plan to its end, or to its first failure.
+/// Runs a plan to its end, or to its first failure. `journal` is kept as it goes: it is whole even where this is dropped.
 ///
 /// # Errors
 /// The step that failed, why, and everything that was written before. Running the plan of a fresh look continues.
@@ -40,13 +44,14 @@ pub async fn run(
     connection: &Connection,
     plan: &Plan,
     settings: &Settings,
+    journal: &Journal,
     progress: &dyn Progress,
 ) -> Result<Report, RunError> {
-    let mut run = Run {
+    let run = Run {
         connection,
         settings,
         progress,
-        report: Report::default(),
+        journal,
     };
     for (index, step) in plan.steps.iter().enumerate() {
         let title = step.title.as_str();
@@ -56,31 +61,21 @@ pub async fn run(
             number: index + 1,
             of: plan.steps.len(),
         });
+        journal.step(step.name);
         let started = Instant::now();
         if let Err(stop) = run.step(step).await {
             let Stop { failed, cause } = *stop;
-            return Err(RunError {
-                done: run.report,
-                step: step.name.to_owned(),
-                failed,
-                cause,
-            });
+            return Err(journal.failed(failed, cause));
         }
         progress.event(Event::StepFinished {
             name: step.name,
             took: started.elapsed(),
         });
         if settings.abort_after.as_deref() == Some(step.name) {
-            let step = step.name.to_owned();
-            return Err(RunError {
-                done: run.report,
-                step,
-                failed: None,
-                cause: RunFailure::Aborted,
-            });
+            return Err(journal.failed(None, RunFailure::Aborted));
         }
     }
-    Ok(run.report)
+    Ok(journal.report())
 }
 
 /// What ended a step.
@@ -109,11 +104,11 @@ struct Run<'a> {
     connection: &'a Connection,
     settings: &'a Settings,
     progress: &'a dyn Progress,
-    report: Report,
+    journal: &'a Journal,
 }
 
 impl Run<'_> {
-    async fn step(&mut self, step: &Step) -> Result<(), Box<Stop>> {
+    async fn step(&self, step: &Step) -> Result<(), Box<Stop>> {
         let deadline = Deadline::after(self.settings.timeout);
         let (connection, interrupt, progress) =
             (self.connection, &self.settings.interrupt, self.progress);
@@ -125,6 +120,7 @@ impl Run<'_> {
             Action::WaitGone(objects) => gone(connection, objects, deadline, interrupt, progress)
                 .await
                 .map_err(Stop::because),
+            Action::LastLook(looked) => self.last_look(looked).await,
             Action::WaitCondition {
                 id,
                 state: wanted,
@@ -151,33 +147,53 @@ impl Run<'_> {
             }
             Action::Merge { id, patch } => {
                 interrupt.check().map_err(Stop::because)?;
+                self.journal.begin(id);
                 let merged = merge(connection, id, patch, ApplyMode::Real).await;
+                self.journal.end(id);
                 let applied = merged
                     .and_then(|found| found.ok_or_else(|| ClusterError::Absent { id: id.clone() }));
                 let applied = applied.map_err(|cause| Stop::at(id, cause))?;
-                self.note(step.name, id.clone(), applied.change);
+                self.note(step.name, &applied);
                 Ok(())
             }
         }
     }
 
+    /// A resource that came since the plan was made would go with its CRD. Between this look and the deletes are milliseconds.
+    async fn last_look(&self, looked: &[Looked]) -> Result<(), Box<Stop>> {
+        let mut found = Vec::new();
+        for one in looked {
+            self.settings.interrupt.check().map_err(Stop::because)?;
+            let kind = Kind::known(&one.api_version, &one.plural, true);
+            let some = some(self.connection, &kind).await;
+            found.extend(some.map_err(|cause| Stop::at(&one.crd, cause))?);
+        }
+        match found.is_empty() {
+            true => Ok(()),
+            false => Err(Stop::because(RunFailure::Resources(found))),
+        }
+    }
+
     /// In the given order, but objects of one kind that follow each other go together.
-    async fn apply_all(&mut self, step: &str, objects: &[Object]) -> Result<(), Box<Stop>> {
-        let (connection, settings) = (self.connection, self.settings);
+    async fn apply_all(&self, step: &str, objects: &[Object]) -> Result<(), Box<Stop>> {
+        let (connection, settings, journal) = (self.connection, self.settings, self.journal);
         for same_kind in objects.chunk_by(|a, b| a.kind() == b.kind() && a.group() == b.group()) {
             let writes = same_kind.iter().map(|object| async move {
-                let result = match settings.interrupt.check() {
-                    Ok(()) => apply(connection, object, ApplyMode::Real, settings.conflicts).await,
-                    Err(interrupted) => Err(interrupted),
-                };
-                (object.id(), result)
+                let id = object.id();
+                if let Err(interrupted) = settings.interrupt.check() {
+                    return (id, Err(interrupted));
+                }
+                journal.begin(&id);
+                let result = apply(connection, object, ApplyMode::Real, settings.conflicts).await;
+                journal.end(&id);
+                (id, result)
             });
             // All that was begun is brought to its end, so that the report tells everything that was written.
             let mut results = stream::iter(writes).buffered(AT_ONCE);
             let mut failure = None;
             while let Some((id, result)) = results.next().await {
                 match result {
-                    Ok(applied) => self.note(step, id, applied.change),
+                    Ok(applied) => self.note(step, &applied),
                     Err(cause) => {
                         failure.get_or_insert_with(|| Stop::at(&id, cause));
                     }
@@ -190,33 +206,26 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn delete(&mut self, step: &str, id: &Id, uid: &str) -> Result<(), ClusterError> {
+    async fn delete(&self, step: &str, id: &Id, uid: &str) -> Result<(), ClusterError> {
         self.settings.interrupt.check()?;
-        if delete(self.connection, id, uid).await? == Deleted::Deleted {
+        self.journal.begin(id);
+        let deleted = delete(self.connection, id, uid).await;
+        self.journal.end(id);
+        if deleted? == Deleted::Deleted {
             self.progress.event(Event::Deleted { id });
-            self.report.written.push(Written {
-                step: step.to_owned(),
-                verb: Verb::Deleted,
-                id: id.clone(),
-            });
+            self.journal.written(step, Verb::Deleted, id.clone());
         }
         Ok(())
     }
 
-    fn note(&mut self, step: &str, id: Id, change: Change) {
+    fn note(&self, step: &str, applied: &Applied) {
+        let (id, change) = (applied.result.id(), applied.change);
         self.progress.event(Event::Applied { id: &id, change });
-        let verb = match change {
-            Change::Created => Verb::Created,
-            Change::Changed => Verb::Changed,
-            Change::Unchanged => {
-                self.report.unchanged += 1;
-                return;
-            }
-        };
-        self.report.written.push(Written {
-            step: step.to_owned(),
-            verb,
-            id,
-        });
+        self.journal.stands(&id, Stands::of(&applied.result));
+        match change {
+            Change::Created => self.journal.written(step, Verb::Created, id),
+            Change::Changed => self.journal.written(step, Verb::Changed, id),
+            Change::Unchanged => self.journal.unchanged(),
+        }
     }
 }

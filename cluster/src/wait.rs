@@ -22,6 +22,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A reason that doesn't change is said again after this.
 const REPEAT: Duration = Duration::from_secs(10);
 
+/// How long the last look may take when time is over.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+/// How long the causes of a time-out may be asked for.
+const DETAILS: Duration = Duration::from_secs(5);
+
 /// The moment at which waiting ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
@@ -85,6 +90,12 @@ impl Deadline {
     fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }
+
+    /// What comes of a look before the end; of one that begins at the end, within a second. None: no answer came.
+    async fn within<T>(&self, look: impl Future<Output = T>) -> Option<T> {
+        let end = self.end.max(Instant::now() + LAST_LOOK);
+        tokio::time::timeout_at(end, look).await.ok()
+    }
 }
 
 /// Waits until every object is ready.
@@ -102,7 +113,7 @@ pub async fn ready(
     let mut waiting: Vec<Waiting> = ids.iter().cloned().map(Waiting::new).collect();
     loop {
         for one in &mut waiting {
-            let state = look(connection, &one.id, readiness).await?;
+            let state = look(connection, &one.id, deadline, readiness).await?;
             one.note(state, progress);
         }
         waiting.retain(|one| one.state != Readiness::Ready);
@@ -131,7 +142,8 @@ pub async fn state(
 ) -> Result<(), NotReady> {
     let mut waiting = Waiting::new(id.clone());
     loop {
-        let now = look(connection, id, |object| ready::by_state(object, states)).await?;
+        let by_state = |object: &Object| ready::by_state(object, states);
+        let now = look(connection, id, deadline, by_state).await?;
         waiting.note(now, progress);
         match &waiting.state {
             Readiness::Ready => return Ok(()),
@@ -169,7 +181,7 @@ pub async fn gone(
     let mut waiting: Vec<(Waiting, &String)> = waiting.collect();
     loop {
         for (one, uid) in &mut waiting {
-            let state = match find(connection, &one.id).await {
+            let state = match find(connection, &one.id, deadline).await {
                 Ok(None) => Readiness::Ready,
                 Ok(Some(object)) => absence::by_absence(&object, uid),
                 Err(error) => passing(error)?,
@@ -233,20 +245,36 @@ impl Waiting {
 async fn look(
     connection: &Connection,
     id: &Id,
+    deadline: Deadline,
     judge: impl Fn(&Object) -> Readiness,
 ) -> Result<Readiness, ClusterError> {
-    match find(connection, id).await {
+    match find(connection, id, deadline).await {
         Ok(Some(object)) => Ok(judge(&object)),
         Ok(None) => Ok(Readiness::NotYet("it does not exist".to_owned())),
         Err(error) => passing(error),
     }
 }
 
-async fn find(connection: &Connection, id: &Id) -> Result<Option<Object>, ClusterError> {
-    match kinds::find(connection, &id.api_version, &id.kind).await? {
-        Some(kind) => get(connection, &kind, id).await,
-        None => Ok(None),
-    }
+async fn find(
+    connection: &Connection,
+    id: &Id,
+    deadline: Deadline,
+) -> Result<Option<Object>, ClusterError> {
+    let look = async {
+        match kinds::find(connection, &id.api_version, &id.kind).await? {
+            Some(kind) => get(connection, &kind, id).await,
+            None => Ok(None),
+        }
+    };
+    // One request may be tried for minutes.
+    let found = deadline.within(look).await;
+    found.unwrap_or_else(|| {
+        Err(ClusterError::Answer {
+            verb: "get",
+            what: format!("`{id}`"),
+            cause: "no answer came in time".to_owned(),
+        })
+    })
 }
 
 fn passing(error: ClusterError) -> Result<Readiness, ClusterError> {
@@ -267,7 +295,9 @@ async fn timed_out(connection: &Connection, waiting: &[Waiting], deadline: Deadl
         causes.push(Cause {
             id: one.id.clone(),
             why: why.clone(),
-            details: cause::details(connection, &one.id).await,
+            details: tokio::time::timeout(DETAILS, cause::details(connection, &one.id))
+                .await
+                .unwrap_or_default(),
         });
     }
     NotReady::TimedOut {

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use cluster::apply::{ApplyMode, Change, Conflicts, apply};
 use cluster::error::{Class, ClusterError};
 use cluster::guard::Mode;
-use cluster::interrupt::{Interrupt, interrupt};
+use cluster::interrupt::{Halt, Interrupt, interrupt};
 use cluster::progress::{Event, Progress, Silent};
-use cluster::run::{Report, Settings, Verb, run};
+use cluster::run::{Journal, Report, Settings, Verb, run};
 use cluster::wait::{Deadline, NotReady, ready};
 use common::{FakeApi, PATIENCE, Reply, config_map, store};
 use mesh::object::{Id, Object};
@@ -285,9 +285,15 @@ async fn what_was_written_before_a_failure_is_listed_and_a_second_run_continues(
     .await;
     let connection = api.connection(Mode::Write).await;
     let plan = plan(&["a", "b", "c", "d"]);
-    let error = run(&connection, &plan, &settings(Interrupt::never()), &Silent)
-        .await
-        .expect_err("c fails");
+    let error = run(
+        &connection,
+        &plan,
+        &settings(Interrupt::never()),
+        &Journal::default(),
+        &Silent,
+    )
+    .await
+    .expect_err("c fails");
     // `d` was on its way with `c`: what is begun is brought to its end.
     assert_eq!(
         written(&error.done),
@@ -309,9 +315,15 @@ async fn what_was_written_before_a_failure_is_listed_and_a_second_run_continues(
         error.to_string(),
         "step `second` failed: the cluster refuses `ConfigMap istio-system/c` (422 Unprocessable Entity): not now; 3 objects were written before"
     );
-    let report = run(&connection, &plan, &settings(Interrupt::never()), &Silent)
-        .await
-        .expect("it works now");
+    let report = run(
+        &connection,
+        &plan,
+        &settings(Interrupt::never()),
+        &Journal::default(),
+        &Silent,
+    )
+    .await
+    .expect("it works now");
     assert_eq!(
         (written(&report), report.unchanged),
         (vec![created("second", "c")], 3)
@@ -330,7 +342,7 @@ async fn nothing_new_begins_after_ctrl_c() {
                     .expect("no panic")
                     .take()
                     .expect("once")
-                    .raise();
+                    .raise(Halt::Asked);
             }
         }
     }
@@ -342,6 +354,7 @@ async fn nothing_new_begins_after_ctrl_c() {
         &connection,
         &plan(&["a", "b", "c"]),
         &settings(seen),
+        &Journal::default(),
         &progress,
     )
     .await
@@ -368,16 +381,22 @@ async fn a_run_killed_at_any_step_boundary_is_completed_by_the_next() {
             abort_after: Some(name.to_owned()),
             ..settings(Interrupt::never())
         };
-        let error = run(&connection, &plan, &aborted, &Silent)
+        let error = run(&connection, &plan, &aborted, &Journal::default(), &Silent)
             .await
             .expect_err("aborted");
         assert_eq!(
             (error.step.as_str(), error.done.written.len()),
             (name, count)
         );
-        let report = run(&connection, &plan, &settings(Interrupt::never()), &Silent)
-            .await
-            .expect("the rest");
+        let report = run(
+            &connection,
+            &plan,
+            &settings(Interrupt::never()),
+            &Journal::default(),
+            &Silent,
+        )
+        .await
+        .expect("the rest");
         assert_eq!((report.written.len(), report.unchanged), (3 - count, count));
     }
 }
@@ -465,6 +484,56 @@ async fn a_server_that_goes_away_while_waiting_is_waited_for() {
         .await
         .expect("ready in the end");
     assert_eq!(api.count("GET", path), 7);
+}
+
+/// Each request alone may be waited for much longer than that.
+#[tokio::test]
+async fn a_wait_ends_at_its_limit_where_the_server_does_not_answer() {
+    let path = "/apis/apps/v1/namespaces/istio-system/deployments/istiod";
+    let api = FakeApi::start(move |seen, _| match seen.path == path {
+        true => Reply::Late(Duration::from_secs(30)),
+        false => Reply::Usual,
+    })
+    .await;
+    let connection = api.connection(Mode::Write).await;
+    let (id, _) = deployment();
+    let (limit, never) = (Duration::from_millis(1500), Interrupt::never());
+    let started = std::time::Instant::now();
+    let error = ready(
+        &connection,
+        std::slice::from_ref(&id),
+        Deadline::after(limit),
+        &never,
+        &Silent,
+    )
+    .await
+    .expect_err("not ready");
+    // The details of the cause are asked for, five seconds at most.
+    assert!(
+        started.elapsed() < Duration::from_secs(12),
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(
+        error.to_string().contains("no answer came in time"),
+        "{error}"
+    );
+    let doomed = [(id, "uid".to_owned())];
+    let started = std::time::Instant::now();
+    cluster::wait::gone(
+        &connection,
+        &doomed,
+        Deadline::after(limit),
+        &never,
+        &Silent,
+    )
+    .await
+    .expect_err("nobody knows");
+    assert!(
+        started.elapsed() < Duration::from_secs(12),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test]

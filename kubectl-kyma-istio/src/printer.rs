@@ -49,11 +49,11 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Writes an answer; its exit code.
+    /// Writes an answer; its exit code. A reader that goes away (`| head -1`, `| true`) changes no verdict.
     pub fn report(&mut self, report: &Report) -> u8 {
-        match self.write(report) {
-            Ok(()) => report.exit_code(),
-            Err(error) => self.error(&error.into()),
+        match self.write(report).map_err(Error::from) {
+            Ok(()) | Err(Error::Closed) => report.exit_code(),
+            Err(error) => self.error(&error),
         }
     }
 
@@ -181,9 +181,8 @@ impl<'a> Printer<'a> {
                 self.stdout.write_all(text.as_bytes())?;
             }
             (ReportForm::Junit, body) => {
-                body.junit()
-                    .serialize(&mut *self.stdout)
-                    .map_err(io::Error::other)?;
+                let text = body.junit().to_string().map_err(io::Error::other)?;
+                self.stdout.write_all(text.as_bytes())?;
             }
             (ReportForm::Table, body) => {
                 let mut text = Text::new(self.settings.colour_stdout);
@@ -215,6 +214,14 @@ impl Text {
             colour,
             text: String::new(),
         }
+    }
+
+    /// What somebody writes, without colours.
+    #[cfg(all(test, feature = "mesh"))]
+    pub fn plain(write: impl FnOnce(&mut Self)) -> String {
+        let mut text = Self::new(false);
+        write(&mut text);
+        text.text
     }
 
     /// Adds a line. Neither tokens nor control characters of the user's text can reach the terminal.

@@ -874,8 +874,9 @@ fn a_filter_that_is_no_module_is_invalid_input() {
     );
 }
 
+/// A verdict is one where nobody reads it either: `| head -1` in a script with `pipefail`, `| true`.
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_reader_that_goes_away_changes_no_exit_code() {
     struct Gone;
     impl std::io::Write for Gone {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
@@ -885,14 +886,64 @@ fn a_reader_that_goes_away_is_no_error() {
             Ok(())
         }
     }
-    let mut stderr = Vec::new();
-    let code = run(
-        ["kubectl-kyma_istio", "version"],
-        &mut std::io::empty(),
-        &mut Gone,
-        &mut stderr,
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let policy = |spec: &str| {
+        format!(
+            "apiVersion: {}\nkind: {}\nmetadata: {{name: shop}}\nspec: {spec}\n",
+            policy::API_VERSION,
+            policy::KIND
+        )
+    };
+    let good = file(
+        "good.yaml",
+        &policy("{position: Gateway, forwarded: {trust: {hops: 1}}}"),
     );
-    assert_eq!((code, stderr.len()), (exit::DONE, 0));
+    let bad = file("bad.yaml", &policy("{position: Gatway}"));
+    let failing = file(
+        "failing.yaml",
+        "policies:\n  p: {position: Gateway, forwarded: {trust: {hops: 1}}}\ncases:\n  - name: a\n    policy: p\n    expect: {outcome: deny}\n",
+    );
+    let requests = file(
+        "requests.jsonl",
+        "{\"path\": \"/\"}\nnothing\n{\"path\": \"/\"}\n",
+    );
+    let chain = [
+        "filter", "simulate", "--policy", &good, "--engine", "native",
+    ];
+    let denied = [&chain[..], &["--xff", "unknown", "--position", "Gateway"]].concat();
+    let batch = [&chain[..], &["--requests", &requests]].concat();
+    let rows: [(&[&str], u8); 7] = [
+        (&["version"], exit::DONE),
+        (&["filter", "validate", &good], exit::DONE),
+        (&["filter", "validate", &bad], exit::INVALID),
+        (&["filter", "validate", &bad, "-o", "json"], exit::INVALID),
+        (&denied, exit::NEGATIVE),
+        (
+            &[
+                "filter", "test", &failing, "--engine", "native", "-o", "junit",
+            ],
+            exit::NEGATIVE,
+        ),
+        // The first line ends it; it was judged.
+        (&batch, exit::DONE),
+    ];
+    for (arguments, due) in rows {
+        let mut stderr = Vec::new();
+        let code = run(
+            [&["kubectl-kyma_istio"], arguments].concat(),
+            &mut std::io::empty(),
+            &mut Gone,
+            &mut stderr,
+        );
+        let stderr = String::from_utf8(stderr).unwrap();
+        assert_eq!(code, due, "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("error:"), "{arguments:?}: {stderr}");
+    }
 }
 
 #[test]

@@ -55,7 +55,8 @@ fn every_problem_of_a_target_is_told_at_once() {
     assert_eq!(answer.code, exit::INVALID, "{}", answer.stderr);
     for problem in [
         "spec.target.color: found an unknown field",
-        "spec.target.phase: found `AUTHN`, expected Authn, Authz or Stats",
+        "spec.target.phase: found `AUTHN`, expected one of `Authn`, `Authz`, `Stats`",
+        "hint: did you mean `Authn`?",
         "spec.target: found no proxies, expected `gateway`, `selector`",
     ] {
         assert!(

@@ -25,6 +25,7 @@ pub use image::{Image, Version};
 pub(crate) use injection::is_deactivated;
 pub use injection::{Injection, is_injector};
 pub use mesh::{Component, Form};
+pub(crate) use owner::is_applied_by;
 pub(crate) use owner::is_default_tag;
 pub use owner::{ISTIOCTL_MANAGER, is_proved_ours};
 pub use pod::{Owner, Proxy, ProxyKind, is_ready, is_under_way, owner, proxy};

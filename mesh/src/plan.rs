@@ -1,5 +1,6 @@
 //! What is to be done, as a value: the same plan is shown, confirmed and run. Not here: doing it.
 
+mod consent;
 mod gates;
 mod install;
 mod managed;
@@ -16,6 +17,7 @@ use crate::codes::Code;
 use crate::diff::Consequence;
 use crate::object::{Id, Object};
 
+pub use consent::{Consent, Novelty};
 pub use gates::{custom_resource, is_ours, readable, unsupported, upgradable};
 pub use install::{install, keeps_custom_resources};
 pub use marks::{ISTIO_TAG, LAST_APPLIED, MODULE_FINALIZER, MODULE_LABEL};
@@ -68,6 +70,8 @@ pub enum Action {
     Delete(Vec<(Id, String)>),
     /// Wait until none of them is there any more. One that came back with another uid is gone.
     WaitGone(Vec<(Id, String)>),
+    /// A last look before these CRDs go: nothing of their kinds may be there any more, for it would go with them.
+    LastLook(Vec<Looked>),
     /// A merge patch on an object that isn't ours: labels, annotations, a custom resource's spec.
     Merge {
         /// The object.
@@ -75,6 +79,17 @@ pub enum Action {
         /// The merge patch (RFC 7396).
         patch: Value,
     },
+}
+
+/// A CRD and how its resources are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The CRD.
+    pub crd: Id,
+    /// A version that is served, `networking.istio.io/v1`.
+    pub api_version: String,
+    /// `virtualservices`.
+    pub plural: String,
 }
 
 /// Something that is not done.

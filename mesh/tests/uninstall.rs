@@ -16,31 +16,29 @@ fn an_empty_cluster_has_nothing_to_remove() {
     assert!(found.plan.is_empty() && found.blockers.is_empty());
 }
 
+/// Kyma's module leaves its label or a known name, and its manager: both together are Kyma's, either alone is somebody's.
 #[test]
 fn what_others_made_blocks_and_what_kyma_made_does_not() {
+    let labels = || json!({ "kyma-project.io/module": "istio" });
+    let known = |namespace: &str, name: &str| {
+        resource("EnvoyFilter", namespace, name, json!({})).into_value()
+    };
+    let labelled = |name: &str| resource("VirtualService", "shop", name, labels()).into_value();
+    let default = json!({
+        "apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
+        "metadata": {"name": "default", "namespace": "istio-system", "uid": "d"},
+    });
     let contents = Contents {
         custom_resources: vec![
             resource("VirtualService", "shop", "cart", json!({})),
-            resource(
-                "EnvoyFilter",
-                "istio-system",
-                "stats-filter-1.17",
-                json!({}),
-            ),
-            resource(
-                "EnvoyFilter",
-                "istio-system",
-                "stats-filter-mine",
-                json!({}),
-            ),
-            resource("EnvoyFilter", "shop", "kyma-referer", json!({})),
-            resource("EnvoyFilter", "istio-system", "kyma-referer", json!({})),
-            resource(
-                "Gateway",
-                "shop",
-                "labelled",
-                json!({ "kyma-project.io/module": "istio" }),
-            ),
+            by("manager", known("istio-system", "stats-filter-1.17")),
+            by("manager", known("istio-system", "stats-filter-mine")),
+            by("istio-operator", known("shop", "kyma-referer")),
+            by("istio-operator", known("istio-system", "kyma-referer")),
+            by("kubectl", known("istio-system", "proxy-protocol")),
+            by("manager", labelled("modules")),
+            by("argocd", labelled("copied")),
+            by("kubectl-edit", default),
         ],
         ..Contents::default()
     };
@@ -53,19 +51,151 @@ fn what_others_made_blocks_and_what_kyma_made_does_not() {
     assert_eq!(
         names,
         [
+            "EnvoyFilter istio-system/proxy-protocol",
             "EnvoyFilter istio-system/stats-filter-mine",
             "EnvoyFilter shop/kyma-referer",
             "VirtualService shop/cart",
+            "VirtualService shop/copied",
+            "PeerAuthentication istio-system/default",
         ]
     );
-    // What is Kyma's by its name alone goes, but a backup holds it.
-    assert_eq!(found.kept.len(), 6, "{:?}", found.kept);
+    // What is Kyma's by less than our own proof goes, but a backup holds it.
+    assert_eq!(found.kept.len(), 9, "{:?}", found.kept);
     assert_eq!(found.blocked().map(|gate| gate.code), Some(Code::Blockers));
     // They are kept for a backup, and are not deleted unless that is asked for.
     assert!(found.plan.doomed().iter().all(|id| id.name != "cart"));
     let answers = Answers::default();
     let forced = uninstall(&installed(), &contents, &answers, true).unwrap();
     assert!(forced.plan.doomed().iter().any(|id| id.name == "cart"));
+}
+
+/// istiod pushes what it sees as long as it lives.
+#[test]
+fn no_policy_goes_before_istiod_went() {
+    let policy = |name: &str| {
+        object(json!({
+            "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
+            "metadata": {"name": name, "namespace": "shop", "uid": name},
+        }))
+    };
+    let strict = json!({
+        "apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
+        "metadata": {"name": "default", "namespace": "istio-system", "uid": "d",
+            "labels": {"app.kubernetes.io/managed-by": "kubectl-kyma-istio"},
+            "managedFields": [{"manager": "kubectl-kyma-istio", "operation": "Apply"}]},
+    });
+    let contents = Contents {
+        custom_resources: vec![
+            policy("deny"),
+            resource("VirtualService", "shop", "cart", json!({})),
+            object(strict),
+        ],
+        ..Contents::default()
+    };
+    let mut observed = installed();
+    observed
+        .pods
+        .push(typed(pod("shop", "cart", Some("1.30.2"))));
+    let found = uninstall(&observed, &contents, &Answers::default(), true).unwrap();
+    let steps = &found.plan.steps;
+    let gone = steps.iter().position(|step| step.name == "istiod-gone");
+    let mut seen = 0;
+    for (place, step) in steps.iter().enumerate() {
+        let Action::Delete(doomed) = &step.action else {
+            continue;
+        };
+        for (id, _) in doomed {
+            let is_policy = ["security.istio.io", "networking.istio.io"]
+                .iter()
+                .any(|group| id.api_version.starts_with(group));
+            seen += usize::from(is_policy);
+            assert!(
+                !is_policy || Some(place) > gone,
+                "{id} goes in `{}`",
+                step.name
+            );
+        }
+    }
+    assert_eq!(seen, 3);
+    let told = |found: &Uninstall, words: &str| {
+        let mut all = found.plan.consequences.iter();
+        all.any(|one| one.what.contains(words))
+    };
+    assert!(told(&found, "sidecars enforce what istiod told them last"));
+
+    // Kyma's operator waits for what others made, and removes istiod after that.
+    observed.kyma_manager = observed.deployments.first().cloned();
+    observed.istio_crs = vec![object(json!({
+        "apiVersion": "operator.kyma-project.io/v1alpha2", "kind": "Istio",
+        "metadata": {"name": "default", "namespace": "kyma-system", "uid": "i"},
+    }))];
+    let found = uninstall(&observed, &contents, &Answers::default(), true).unwrap();
+    assert!(told(
+        &found,
+        "sidecars stop enforcing them at once: `AuthorizationPolicy shop/deny`"
+    ));
+}
+
+/// Another release's CRDs stay, and with them whatever is of their kinds.
+#[test]
+fn crds_go_only_when_they_are_ours_and_after_a_last_look() {
+    let mut observed = installed();
+    let theirs = "virtualservices.networking.istio.io";
+    observed
+        .crds
+        .retain(|crd| crd.metadata.name.as_deref() != Some(theirs));
+    for proof in [
+        ("helm", "Update", true),
+        ("kubectl-kyma-istio", "Update", true),
+        ("kubectl-kyma-istio", "Apply", false),
+        ("istio-operator", "Update", true),
+    ] {
+        let mut observed = observed.clone();
+        observed
+            .crds
+            .push(typed(crd(theirs, "VirtualService", &proof)));
+        let contents = Contents {
+            custom_resources: vec![
+                resource("VirtualService", "shop", "cart", json!({})),
+                resource("Gateway", "shop", "front", json!({})),
+            ],
+            ..Contents::default()
+        };
+        let found = planned(&observed, &contents);
+        let blockers: Vec<String> = found
+            .blockers
+            .iter()
+            .map(|one| one.id().to_string())
+            .collect();
+        assert_eq!(blockers, ["Gateway shop/front"], "{proof:?}");
+        assert!(found.plan.doomed().iter().all(|id| id.name != theirs));
+        let left = found.leftovers.iter().find(|one| one.id.name == theirs);
+        let why = &left.expect("it is named").why;
+        assert!(why.contains(proof.0), "{why}");
+        let steps: Vec<&str> = found.plan.steps.iter().map(|step| step.name).collect();
+        let look = steps.iter().position(|name| *name == "last-look");
+        assert_eq!(steps.get(look.unwrap() + 1), Some(&"crds"));
+        let looked = found.plan.steps.iter().find_map(|step| match &step.action {
+            Action::LastLook(looked) => Some(looked),
+            _ => None,
+        });
+        assert_eq!(looked.unwrap().len(), 5);
+
+        let take = Answers {
+            take_ownership: true,
+            ..Answers::default()
+        };
+        let taken = uninstall(&observed, &contents, &take, false).unwrap();
+        assert!(taken.plan.doomed().iter().any(|id| id.name == theirs));
+        assert_eq!(taken.blockers.len(), 2);
+    }
+    // istioctl's, and Kyma's module's, which calls its code.
+    let istioctls = ("istio-operator", "Apply", false);
+    observed
+        .crds
+        .push(typed(crd(theirs, "VirtualService", &istioctls)));
+    let found = planned(&observed, &Contents::default());
+    assert!(found.plan.doomed().iter().any(|id| id.name == theirs));
 }
 
 #[test]
@@ -91,6 +221,7 @@ fn header_policies_go_once_no_gateway_and_no_istiod_is_left_and_the_backup_holds
             "filter",
             "filter-gone",
             "base",
+            "last-look",
             "crds",
             "crds-gone",
             "namespace",
@@ -186,10 +317,22 @@ fn installed() -> Observed {
         "istio-system",
         json!({ "operator.kyma-project.io/managed-by": "kyma" }),
     ))));
-    observed.crds = vec![typed(with_uid(build::crd(
-        "gateways.networking.istio.io",
-        &["v1"],
-    )))];
+    observed.crds = [
+        ("gateways.networking.istio.io", "Gateway"),
+        ("virtualservices.networking.istio.io", "VirtualService"),
+        ("envoyfilters.networking.istio.io", "EnvoyFilter"),
+        (
+            "peerauthentications.security.istio.io",
+            "PeerAuthentication",
+        ),
+        (
+            "authorizationpolicies.security.istio.io",
+            "AuthorizationPolicy",
+        ),
+        ("wasmplugins.extensions.istio.io", "WasmPlugin"),
+    ]
+    .map(|(name, kind)| typed(crd(name, kind, &OURS)))
+    .into();
     let owned = |version: &str, kind: &str, name: &str, component: &str| {
         object(json!({
             "apiVersion": version, "kind": kind,
@@ -214,6 +357,25 @@ fn installed() -> Observed {
         ),
     ];
     observed
+}
+
+/// Manager, operation, and the label that we give.
+const OURS: (&str, &str, bool) = ("kubectl-kyma-istio", "Apply", true);
+
+fn crd(name: &str, kind: &str, (manager, operation, is_labelled): &(&str, &str, bool)) -> Value {
+    let mut crd = with_uid(build::crd(name, &["v1"]));
+    crd["spec"]["names"]["kind"] = json!(kind);
+    crd["metadata"]["managedFields"] = json!([{"manager": manager, "operation": operation}]);
+    if *is_labelled {
+        crd["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": "kubectl-kyma-istio"});
+    }
+    crd
+}
+
+/// With the field manager of Kyma's module.
+fn by(manager: &str, mut object: Value) -> Object {
+    object["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update"}]);
+    Object::new(object).unwrap()
 }
 
 fn with_uid(mut value: Value) -> Value {

@@ -103,7 +103,16 @@ async fn look(
     namespace: Option<&str>,
     labels: Option<&str>,
 ) -> Result<Vec<Object>, ClusterError> {
-    let found = list(connection, &kind, Query { namespace, labels }).await?;
+    let found = list(
+        connection,
+        &kind,
+        Query {
+            namespace,
+            labels,
+            name: None,
+        },
+    )
+    .await?;
     objects(found)
 }
 

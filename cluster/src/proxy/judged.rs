@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mesh::filter::{AGAIN, Look, Plugin, State, judge};
 
-use super::{Pod, look};
+use super::{Pod, explain, look};
 use crate::connect::Connection;
 use crate::error::ClusterError;
 
@@ -24,7 +24,15 @@ pub async fn judged(
         .config()
         .and_then(|config| gauge(&config.to_string()));
     let verdict = |look: &Look| judge(plugin, wanted, look, gauge);
-    let (state, look) = settled(async || look(connection, pod).await, verdict, AGAIN).await?;
+    let look = async || {
+        let mut found = look(connection, pod).await?;
+        // Of a hundred proxies that run it, no log is read.
+        if verdict(&found).needs_log() {
+            explain(connection, pod, &mut found).await;
+        }
+        Ok(found)
+    };
+    let (state, look) = settled(look, verdict, AGAIN).await?;
     Ok((state, look.is_draining))
 }
 

@@ -1,6 +1,8 @@
 //! What a run did, and why it ended.
 
-use mesh::object::Id;
+use std::collections::BTreeMap;
+
+use mesh::object::{Id, Object};
 
 use crate::error::{Class, ClusterError};
 use crate::wait::NotReady;
@@ -13,6 +15,37 @@ pub struct Report {
     pub written: Vec<Written>,
     /// How many objects were as wanted already.
     pub unchanged: usize,
+    /// What was applied, as it stood right after.
+    #[serde(skip)]
+    pub stands: BTreeMap<Id, Stands>,
+}
+
+/// An object as somebody left it: another uid or generation is another's work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stands {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.generation`, which rises with each change of `spec`; kinds without it have none.
+    pub generation: Option<i64>,
+    /// Labels and annotations, whose changes raise no generation.
+    labels: serde_json::Value,
+}
+
+impl Stands {
+    /// Of a live object.
+    #[must_use]
+    pub fn of(object: &Object) -> Self {
+        Self {
+            uid: object.uid().unwrap_or_default().to_owned(),
+            generation: object
+                .pointer("/metadata/generation")
+                .and_then(serde_json::Value::as_i64),
+            labels: serde_json::json!([
+                object.pointer("/metadata/labels"),
+                object.pointer("/metadata/annotations"),
+            ]),
+        }
+    }
 }
 
 /// One write.
@@ -45,6 +78,8 @@ pub enum Verb {
 pub struct RunError {
     /// What was written before.
     pub done: Report,
+    /// Writes that were sent and whose outcome nobody knows.
+    pub begun: Vec<Id>,
     /// The step that failed.
     pub step: String,
     /// The object that failed, if it was one.
@@ -62,6 +97,12 @@ pub enum RunFailure {
     /// A wait failed.
     #[error(transparent)]
     NotReady(#[from] NotReady),
+    /// Somebody made these since the plan was made; they would go with their CRDs.
+    #[error(
+        "somebody made resources since the plan was made, which would go with the CRDs: {}",
+        .0.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+    )]
+    Resources(Vec<Id>),
     /// `$KYMA_ISTIO_ABORT_AFTER`.
     #[error("aborted here, as `KYMA_ISTIO_ABORT_AFTER` asks")]
     Aborted,
@@ -74,7 +115,9 @@ impl RunFailure {
         match self {
             Self::Cluster(error) | Self::NotReady(NotReady::Cluster(error)) => error.class(),
             Self::NotReady(NotReady::TimedOut { .. }) => Class::TimedOut,
-            Self::NotReady(NotReady::Failed(_)) | Self::Aborted => Class::Partly,
+            Self::NotReady(NotReady::Failed(_)) | Self::Aborted | Self::Resources(_) => {
+                Class::Partly
+            }
         }
     }
 }
@@ -85,7 +128,14 @@ impl RunError {
     pub fn class(&self) -> Class {
         match self.cause.class() {
             Class::TimedOut => Class::TimedOut,
-            _ if !self.done.written.is_empty() => Class::Partly,
+            _ if !self.done.written.is_empty() || !self.begun.is_empty() => Class::Partly,
+            _ if matches!(
+                self.cause,
+                RunFailure::Cluster(ClusterError::TurnLost { .. })
+            ) =>
+            {
+                Class::Refused
+            }
             class => class,
         }
     }
@@ -102,6 +152,10 @@ impl RunError {
                     .to_owned(),
             ),
             RunFailure::NotReady(NotReady::Failed(_)) => None,
+            RunFailure::Resources(_) => Some(
+                "running it again lists them as blockers; whatever makes them anew (GitOps) must be stopped first"
+                    .to_owned(),
+            ),
             RunFailure::Aborted => Some("running it again continues".to_owned()),
         };
         of_cause.or_else(|| {

@@ -36,6 +36,7 @@ pub(super) async fn details(connection: &Connection, id: &Id) -> Vec<String> {
         let query = || Query {
             namespace: Some(namespace),
             labels: Some(&selector),
+            name: None,
         };
         match list::<Pod>(connection, &Kind::known("v1", "pods", true), query()).await {
             Ok(pods) => {
@@ -60,6 +61,7 @@ pub(super) async fn details(connection: &Connection, id: &Id) -> Vec<String> {
     let all = Query {
         namespace: Some(namespace),
         labels: None,
+        name: None,
     };
     match list::<Event>(connection, &Kind::known("v1", "events", true), all).await {
         Ok(events) => found.extend(of_events(events, &names)),

@@ -49,6 +49,8 @@ pub enum Reply {
     Text(u16, &'static str),
     /// It hangs up without an answer.
     HangUp,
+    /// It does what it is asked, and hangs up without an answer.
+    LoseAnswer,
     /// As the store answers, but later.
     Late(Duration),
     /// As the store answers.
@@ -179,6 +181,10 @@ async fn answer(
     };
     let (status, headers, text) = match script(&seen, before) {
         Reply::HangUp => return Err("as the script says"),
+        Reply::LoseAnswer => {
+            let _lost = store.lock().expect("no panic").answer(&seen);
+            return Err("as the script says");
+        }
         Reply::Json(status, headers, value) => (status, headers, value.to_string()),
         Reply::Text(status, text) => (status, Vec::new(), text.to_owned()),
         Reply::Late(time) => {

@@ -22,20 +22,45 @@ impl Store {
             ("GET", Some(object)) => (200, object),
             ("GET", None) if is_collection(&seen.path) => (200, self.list(&seen.path)),
             ("PATCH", stored) => self.patch(seen, stored),
+            ("POST", _) => self.create(seen),
+            ("PUT", Some(object)) => {
+                let version = "/metadata/resourceVersion";
+                if seen.body.pointer(version) != object.pointer(version) {
+                    return status(409, "Conflict", "the object has been modified");
+                }
+                (200, self.keep(&seen.path, seen.body.clone()))
+            }
             ("DELETE", Some(object)) => {
-                let wanted = seen.body.pointer("/preconditions/uid");
-                if wanted.is_some_and(|uid| Some(uid) != object.pointer("/metadata/uid")) {
-                    return status(
-                        409,
-                        "Conflict",
-                        "the UID in the precondition does not match",
-                    );
+                for field in ["uid", "resourceVersion"] {
+                    let wanted = seen.body.pointer(&format!("/preconditions/{field}"));
+                    let found = object.pointer(&format!("/metadata/{field}"));
+                    if wanted.is_some_and(|wanted| Some(wanted) != found) {
+                        return status(409, "Conflict", "a precondition does not match");
+                    }
                 }
                 self.objects.remove(&seen.path);
                 (200, object)
             }
             _ => status(404, "NotFound", "not found"),
         }
+    }
+
+    fn create(&mut self, seen: &Seen) -> (u16, Value) {
+        let name = seen.body.pointer("/metadata/name").and_then(Value::as_str);
+        let path = format!("{}/{}", seen.path, name.unwrap_or_default());
+        if self.objects.contains_key(&path) {
+            return status(409, "AlreadyExists", "already exists");
+        }
+        let mut object = seen.body.clone();
+        object["metadata"]["uid"] = json!(format!("uid-{}", self.writes));
+        (201, self.keep(&path, object))
+    }
+
+    fn keep(&mut self, path: &str, mut object: Value) -> Value {
+        self.writes += 1;
+        object["metadata"]["resourceVersion"] = json!(self.writes.to_string());
+        self.objects.insert(path.to_owned(), object.clone());
+        object
     }
 
     fn patch(&mut self, seen: &Seen, stored: Option<Value>) -> (u16, Value) {
@@ -78,7 +103,7 @@ pub fn status(code: u16, reason: &str, message: &str) -> (u16, Value) {
 }
 
 fn is_collection(path: &str) -> bool {
-    ["pods", "events", "replicasets", "namespaces"]
+    ["pods", "events", "replicasets", "namespaces", "leases"]
         .iter()
         .any(|plural| path.ends_with(&format!("/{plural}")))
 }

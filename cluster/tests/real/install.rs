@@ -9,7 +9,7 @@ use cluster::istioctl::{Generate, Sources, find, generate};
 use cluster::observe::observe;
 use cluster::probe::probe;
 use cluster::progress::Silent;
-use cluster::run::{Settings, run};
+use cluster::run::{Journal, Settings, run};
 use lab::kubernetes::{ControlPlane, Istiod, IstiodOptions, NodeSpec};
 use mesh::object::{Object, apply_order, read_manifests};
 use mesh::observed::{MANAGED_BY, MANAGED_BY_LABEL, ProbeResult};
@@ -124,12 +124,12 @@ async fn the_default_profile_on_an_empty_cluster() {
         abort_after: Some("crds".to_owned()),
         interrupt: Interrupt::never(),
     };
-    let aborted = run(&writes, &plan, &settings, &Silent)
+    let aborted = run(&writes, &plan, &settings, &Journal::default(), &Silent)
         .await
         .expect_err("aborted");
     settings.abort_after = None;
     let started = Instant::now();
-    let report = run(&writes, &plan, &settings, &Silent)
+    let report = run(&writes, &plan, &settings, &Journal::default(), &Silent)
         .await
         .expect("the rest");
     println!(
@@ -144,7 +144,7 @@ async fn the_default_profile_on_an_empty_cluster() {
     );
 
     let started = Instant::now();
-    let again = run(&writes, &plan, &settings, &Silent)
+    let again = run(&writes, &plan, &settings, &Journal::default(), &Silent)
         .await
         .expect("nothing to do");
     println!("again, unchanged: {:?}", started.elapsed());
@@ -188,7 +188,7 @@ async fn the_default_profile_on_an_empty_cluster() {
     assert_eq!(reads.audit.writes(), 0);
 
     // istiod has written into its webhooks by now: its fields stay its own.
-    let after = run(&writes, &plan, &settings, &Silent)
+    let after = run(&writes, &plan, &settings, &Journal::default(), &Silent)
         .await
         .expect("nothing to do beside istiod");
     assert_eq!(after.written, Vec::new());

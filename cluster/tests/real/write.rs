@@ -1,10 +1,12 @@
 //! Applies, merges, deletes and the lease, as the real server takes them.
 
+use std::time::Duration;
+
 use cluster::apply::{Applied, ApplyMode, Change, Conflicts, Deleted, apply, delete, merge};
 use cluster::connect::Connection;
 use cluster::error::{Class, ClusterError, Owned};
 use cluster::guard::Mode;
-use cluster::lease;
+use cluster::lease::{Held, Holder, NAME, Place, Rules, acquire};
 use cluster::rights::rights;
 use mesh::object::Object;
 use serde_json::json;
@@ -252,32 +254,106 @@ async fn a_delete_names_the_uid() {
     );
 }
 
+async fn take(connection: &Connection, namespace: &str, who: &str) -> Result<Held, ClusterError> {
+    let place = Place::Namespace(namespace.to_owned());
+    let us = Holder::new(who);
+    acquire(connection, &place, &us, RULES, &mut |_| {}).await
+}
+
+/// Fast, so that a holder shows its life soon.
+const RULES: Rules = Rules {
+    life: Duration::from_secs(3),
+    deadline: Duration::from_secs(2),
+    retry: Duration::from_millis(100),
+};
+
 #[tokio::test]
 async fn one_command_at_a_time() {
     namespace("lease");
     let writes = administrator(Mode::Write).await;
-    let held = lease::acquire(&writes, "lease", "install by anna")
+    let held = take(&writes, "lease", "install by anna")
         .await
         .expect("a free lease");
-    let error = lease::acquire(&writes, "lease", "install by ben")
+    let error = take(&writes, "lease", "install by ben")
         .await
         .err()
         .expect("it is taken");
     assert!(
-        error
-            .to_string()
-            .starts_with("`install by anna` works on this mesh since "),
+        error.to_string().starts_with("`install by anna, process "),
         "{error}"
     );
     assert_eq!(error.class(), Class::Refused);
-    assert_eq!(held.release().await.expect("given back"), Deleted::Deleted);
-    let again = lease::acquire(&writes, "lease", "install by ben")
-        .await
-        .expect("free again");
-    again.release().await.expect("given back");
-    let error = lease::acquire(&writes, "no-such-namespace", "install by ben")
+    held.release().await.expect("given back");
+    let error = take(&writes, "no-such-namespace", "install by ben")
         .await
         .err()
         .expect("nowhere");
     assert!(matches!(error, ClusterError::Absent { .. }), "{error}");
+}
+
+/// On a free Lease, on one that was left without a holder, and on one whose holder is dead.
+#[tokio::test]
+async fn of_many_that_come_together_one_has_it() {
+    namespace("race");
+    let writes = administrator(Mode::Write).await;
+    for spec in [
+        None,
+        Some(json!({"holderIdentity": ""})),
+        Some(json!({"holderIdentity": "install by anna", "leaseDurationSeconds": 1})),
+    ] {
+        if let Some(spec) = spec {
+            let lease = Object::new(json!({
+                "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                "metadata": {"name": NAME, "namespace": "race"}, "spec": spec,
+            }))
+            .expect("an object");
+            apply(&writes, &lease, ApplyMode::Real, Conflicts::Take)
+                .await
+                .expect("a lease");
+        }
+        let names: Vec<String> = (0..16).map(|number| format!("install {number}")).collect();
+        let together = names.iter().map(|who| take(&writes, "race", who));
+        let results = futures_util::future::join_all(together).await;
+        let (held, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+        let refused: Vec<String> = refused
+            .into_iter()
+            .filter_map(Result::err)
+            .map(|error| error.to_string())
+            .collect();
+        assert_eq!(held.len(), 1, "{refused:?}");
+        assert!(
+            refused
+                .iter()
+                .all(|error| error.contains("works on this mesh")),
+            "{refused:?}"
+        );
+        for one in held.into_iter().flatten() {
+            one.release().await.expect("given back");
+        }
+    }
+}
+
+/// The uid of a Lease stays when another takes it over: the release names the version too.
+#[tokio::test]
+async fn a_late_release_leaves_the_next_holders_lease() {
+    namespace("late");
+    let writes = administrator(Mode::Write).await;
+    let held = take(&writes, "late", "install by anna")
+        .await
+        .expect("free");
+    let lease = Object::new(json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": NAME, "namespace": "late"}, "spec": {"holderIdentity": "install by ben"},
+    }))
+    .expect("an object");
+    let next = apply(&writes, &lease, ApplyMode::Real, Conflicts::Take)
+        .await
+        .expect("taken over");
+    held.release().await.expect("nothing to give back");
+    let found = merge(&writes, &lease.id(), &json!({}), ApplyMode::DryRun)
+        .await
+        .expect("an answer");
+    let found = found.expect("it stays").result;
+    assert_eq!(found.uid(), next.result.uid());
+    assert_eq!(found.string("/spec/holderIdentity"), Some("install by ben"));
 }

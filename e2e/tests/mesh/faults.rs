@@ -24,6 +24,8 @@ fn an_api_server_that_is_gone_for_half_a_minute_ends_a_write_which_the_next_run_
         .says(&format!("written: {first}"))
         .says("after 6 tries: ")
         .says("running it again continues");
+    // Nobody could take it back while the server was away.
+    cluster.shorten_the_lease();
     cluster
         .install(&["--profile", "evaluation"])
         .exits(0)

@@ -23,6 +23,7 @@ mod profiles;
 mod refusals;
 mod resource;
 mod support;
+mod turns;
 mod uninstall;
 mod upgrade;
 mod walk;

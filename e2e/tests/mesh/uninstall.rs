@@ -136,10 +136,8 @@ fn an_uninstallation_that_is_killed_is_completed_by_the_next_and_others_keep_the
     assert!(istios.is_empty(), "{istios:#?}");
 }
 
-const STEPS: [&str; 17] = [
+const STEPS: [&str; 18] = [
     "custom-resource",
-    "policies",
-    "policies-gone",
     "webhooks",
     "gateways",
     "gateways-gone",
@@ -149,7 +147,10 @@ const STEPS: [&str; 17] = [
     "cni-gone",
     "filter",
     "filter-gone",
+    "policies",
+    "policies-gone",
     "base",
+    "last-look",
     "crds",
     "crds-gone",
     "leavings",
@@ -159,7 +160,7 @@ const STEPS: [&str; 17] = [
 #[test]
 fn a_finalizer_that_holds_a_resource_is_named_and_without_rights_nothing_goes() {
     let cluster = Cluster::quiet();
-    crds_of_istio(&cluster);
+    crds_of_istio(&cluster, "istio-operator");
     let held = r#"{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"held","namespace":"default","finalizers":["example.com/holds"]},"spec":{"selector":{"a":"b"}}}"#;
     cluster.apply(held);
 
@@ -170,6 +171,26 @@ fn a_finalizer_that_holds_a_resource_is_named_and_without_rights_nothing_goes() 
         .exits(3)
         .says("KI-G009")
         .says("`list gateways.networking.istio.io`");
+
+    // Those of another release are not ours to remove, and what is of their kinds isn't in the way.
+    cluster.kubectl(&["delete", "crds", "--all", "--wait=false"]);
+    cluster.kubectl(&[
+        "patch",
+        "gateways.networking.istio.io",
+        "held",
+        "--type=merge",
+        r#"--patch={"metadata":{"finalizers":null}}"#,
+    ]);
+    cluster.until("no CRD", &["get", "crds", "--output=name"], str::is_empty);
+    crds_of_istio(&cluster, "helm");
+    cluster.apply(held);
+    cluster
+        .plugin(&["uninstall", "--yes"])
+        .exits(0)
+        .says("stays: CustomResourceDefinition gateways.networking.istio.io: others made it (helm)")
+        .says("nothing to do");
+    cluster.get(&["gateways.networking.istio.io", "held"]);
+    crds_of_istio(&cluster, "istio-operator");
 
     let folder = cluster.file("kept", "");
     std::fs::remove_file(&folder).unwrap();
@@ -300,7 +321,7 @@ const ALL_BUT_GATEWAYS: [&str; 15] = [
     "telemetry.istio.io",
 ];
 
-fn crds_of_istio(cluster: &Cluster) {
+fn crds_of_istio(cluster: &Cluster, manager: &str) {
     let rendered = cluster
         .plugin(&["render", "--profile=evaluation", "-o", "json"])
         .exits(0)
@@ -312,7 +333,8 @@ fn crds_of_istio(cluster: &Cluster) {
         .filter(|one| one["kind"] == "CustomResourceDefinition")
         .cloned()
         .collect();
-    cluster.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": crds }).to_string());
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": crds });
+    cluster.apply_as(&list.to_string(), manager);
     cluster.kubectl(&[
         "wait",
         "crds",

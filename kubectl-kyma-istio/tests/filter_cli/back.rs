@@ -86,6 +86,21 @@ impl Cluster {
         Some(one["spec"].clone())
     }
 
+    /// A Lease of a holder that shows no sign of life, for so many seconds.
+    fn silent_holder(&self, seconds: u32) {
+        let lease = json!({
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "kyma-istio", "namespace": "default"},
+            "spec": {"holderIdentity": "install by anna", "leaseDurationSeconds": seconds},
+        });
+        let apply = ["apply", "--filename=-"];
+        self.0.kubectl_with(&lease.to_string(), &apply).unwrap();
+    }
+
+    fn leases(&self) -> String {
+        let get = ["get", "leases", "--output=name"];
+        self.0.kubectl(&get).unwrap()
+    }
+
     fn filter(&self, arguments: &[&str]) -> Answer {
         let all = [&["filter"], arguments, &["--yes", "--timeout", "1s"]].concat();
         plugin(&all).env("KUBECONFIG", self.0.kubeconfig()).run()
@@ -193,4 +208,158 @@ fn neither_an_api_server_that_is_away_nor_ctrl_c_leaves_anybody_in_the_dark() {
         answer.stdout
     );
     assert_eq!(cluster.spec("shop").unwrap()["url"], image("1"));
+}
+
+#[test]
+fn one_command_at_a_time_and_what_changed_meanwhile_is_seen() {
+    let (cluster, folder) = (Cluster::start(), tempfile::tempdir().unwrap());
+    let image = |digit: &str| format!("oci://host.example/team/filter@sha256:{}", digit.repeat(64));
+    let (now, before) = (spec(&image("1"), 1), spec(&image("2"), 2));
+    cluster.stands("shop", &now, Some(&before), None);
+    let start = |arguments: &[&str]| {
+        plugin(&[&["filter"], arguments, &["--yes", "--timeout", "60s"]].concat())
+            .env("KUBECONFIG", cluster.0.kubeconfig())
+            .start(&folder)
+    };
+
+    // A roll-out holds its turn until it has ended.
+    let rolling = start(&["rollback", "shop", "--skip-rehearsal"]);
+    rolling.tells("0 of 0 proxies run it");
+    for arguments in [
+        &["remove", "shop"][..],
+        &["rollback", "shop", "--skip-rehearsal"],
+    ] {
+        let refused = cluster.filter(arguments);
+        assert_eq!(refused.code, exit::REFUSED, "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("`filter rollback by ")
+                && refused.stderr.contains("works on this mesh since"),
+            "{}",
+            refused.stderr
+        );
+    }
+    let written = cluster.spec("shop").unwrap();
+    assert_eq!(written["url"], image("2"));
+    rolling.interrupt();
+    assert_eq!(rolling.ends().code, exit::PARTLY);
+    assert_eq!(cluster.leases(), "", "the Lease is given back");
+
+    // Killed, it leaves its Lease, which the next command waits for.
+    let rolling = start(&["rollback", "shop", "--skip-rehearsal"]);
+    rolling.tells("0 of 0 proxies run it");
+    rolling.kill();
+    assert_eq!(
+        cluster.leases().trim(),
+        "lease.coordination.k8s.io/kyma-istio"
+    );
+
+    // Who waits for its turn looks again: what it was to replace is another by then.
+    let (colleagues, url) = (spec(&image("3"), 3), image("3"));
+    cluster.silent_holder(15);
+    let rolling = start(&["rollback", "shop", "--skip-rehearsal"]);
+    rolling.tells("waiting for a sign of life");
+    cluster.stands("shop", &colleagues, Some(&before), None);
+    let answer = rolling.ends();
+    assert_eq!(answer.code, exit::REFUSED, "{}", answer.stderr);
+    assert!(
+        answer
+            .stderr
+            .contains("somebody else changed `default/shop` meanwhile: nothing was written"),
+        "{}",
+        answer.stderr
+    );
+    assert_eq!(cluster.spec("shop").unwrap()["url"], url);
+    assert_eq!(cluster.leases(), "", "the Lease is given back");
+
+    // What nobody agreed to is told before it is done: a canary that came meanwhile.
+    cluster.silent_holder(15);
+    let removing = start(&["remove", "shop"]);
+    removing.tells("waiting for a sign of life");
+    cluster.stands("shop-canary", &before, None, Some("shop"));
+    let answer = removing.ends();
+    assert_eq!(answer.code, exit::DONE, "{}", answer.stderr);
+    assert!(
+        answer
+            .stderr
+            .contains("the cluster changed since the plan was shown; it now also")
+            && answer
+                .stderr
+                .contains("deletes WasmPlugin default/shop-canary"),
+        "{}",
+        answer.stderr
+    );
+    assert_eq!(cluster.spec("shop-canary"), None);
+}
+
+/// Who may write policies in one namespace works there, and sees whether somebody works on the mesh.
+#[test]
+fn a_user_of_one_namespace_holds_its_lease() {
+    let cluster = Cluster::start();
+    let rights = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "policies", "namespace": "shop"}, "rules": [
+            {"apiGroups": ["extensions.istio.io"], "resources": ["wasmplugins"], "verbs": ["*"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
+            {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update", "delete"]}]},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "policies", "namespace": "shop"},
+         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "policies"},
+         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "ann"}]},
+    ]});
+    let apply = ["apply", "--filename=-"];
+    cluster.0.kubectl_with(&rights.to_string(), &apply).unwrap();
+    let mut plugin_there = json!({
+        "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+        "metadata": {"name": "shop", "namespace": "shop", "labels": {"app.kubernetes.io/managed-by": "kubectl-kyma-istio"},
+            "annotations": {"policy.kyma-istio.dev/fingerprint": "0".repeat(64)}},
+    });
+    plugin_there["spec"] = spec("oci://host.example/team/filter", 1);
+    let sided = [
+        "apply",
+        "--server-side",
+        "--field-manager=kubectl-kyma-istio",
+        "--filename=-",
+    ];
+    cluster
+        .0
+        .kubectl_with(&plugin_there.to_string(), &sided)
+        .unwrap();
+    let ann = cluster.0.kubeconfig_for("ann", &[]).unwrap();
+    let remove = || {
+        plugin(&[
+            "filter",
+            "remove",
+            "shop",
+            "--namespace",
+            "shop",
+            "--yes",
+            "--timeout",
+            "1s",
+        ])
+        .env("KUBECONFIG", &ann)
+        .run()
+    };
+    let refused = remove();
+    assert_eq!(refused.code, exit::UNREACHABLE, "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("can't get leases.coordination.k8s.io in namespace `default`"),
+        "{}",
+        refused.stderr
+    );
+    let look = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "look", "namespace": "default"}, "rules": [
+            {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["kyma-istio"], "verbs": ["get"]}]},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "look", "namespace": "default"},
+         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "look"},
+         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "ann"}]},
+    ]});
+    cluster.0.kubectl_with(&look.to_string(), &apply).unwrap();
+    let can = ["auth", "can-i", "get", "leases/kyma-istio", "--as=ann"];
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while cluster.0.kubectl(&can).is_err() {
+        assert!(std::time::Instant::now() < until, "the right doesn't come");
+    }
+    let removed = remove();
+    assert_eq!(removed.code, exit::DONE, "{}", removed.stderr);
 }

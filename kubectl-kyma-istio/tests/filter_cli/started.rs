@@ -57,6 +57,12 @@ impl Started {
         assert!(sent.unwrap().success());
     }
 
+    /// By a signal that nobody can handle.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     pub fn ends(mut self) -> Answer {
         let status = self.child.wait().unwrap();
         Answer {

@@ -17,7 +17,7 @@ pub struct Right {
 }
 
 /// Verb, API group and resource of every right that an installation needs.
-pub const RIGHTS: [(&str, &str, &str); 20] = [
+pub const RIGHTS: [(&str, &str, &str); 23] = [
     ("patch", "", "namespaces"),
     ("patch", "", "configmaps"),
     ("patch", "", "services"),
@@ -46,6 +46,10 @@ pub const RIGHTS: [(&str, &str, &str); 20] = [
         "validatingwebhookconfigurations",
     ),
     ("patch", "security.istio.io", "peerauthentications"),
+    // The Lease that keeps two commands apart.
+    ("list", "coordination.k8s.io", "leases"),
+    ("create", "coordination.k8s.io", "leases"),
+    ("update", "coordination.k8s.io", "leases"),
 ];
 
 pub(super) fn check(observed: &Observed, expected: &Expected, list: &mut List<'_>) {

@@ -219,6 +219,19 @@ impl State {
         matches!(self, Self::Refusing { cause: None })
     }
 
+    /// True when the proxy's log can say more, or that it was refused lately.
+    #[must_use]
+    pub fn needs_log(&self) -> bool {
+        match self {
+            Self::Running { .. } | Self::Missing | Self::Unknown { .. } => false,
+            Self::Updating { .. }
+            | Self::Rejected { .. }
+            | Self::Refusing { .. }
+            | Self::DenyAll { .. }
+            | Self::AllowAll { .. } => true,
+        }
+    }
+
     /// One word.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -47,7 +47,7 @@ pub(crate) fn is_default_tag(object: &Object) -> bool {
 }
 
 /// The API server writes who applied what; nobody else can.
-fn is_applied_by(object: &Object, manager: &str) -> bool {
+pub(crate) fn is_applied_by(object: &Object, manager: &str) -> bool {
     let entries = object
         .pointer("/metadata/managedFields")
         .and_then(Value::as_array);

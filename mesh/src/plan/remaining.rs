@@ -22,14 +22,20 @@ impl Plan {
                     ids.retain(|id| !(is_settled(id) && is_ready(id, observed)))
                 }
                 Action::Delete(doomed) => deleted.extend(doomed.iter().map(|(id, _)| id.clone())),
-                Action::WaitGone(_) | Action::WaitCondition { .. } | Action::Merge { .. } => {}
+                Action::WaitGone(_)
+                | Action::LastLook(_)
+                | Action::WaitCondition { .. }
+                | Action::Merge { .. } => {}
             }
         }
         self.steps.retain(|step| match &step.action {
             Action::Apply(objects) => !objects.is_empty(),
             Action::WaitReady(ids) => !ids.is_empty(),
             Action::Delete(doomed) => !doomed.is_empty(),
-            Action::WaitGone(_) | Action::WaitCondition { .. } | Action::Merge { .. } => true,
+            Action::WaitGone(_)
+            | Action::LastLook(_)
+            | Action::WaitCondition { .. }
+            | Action::Merge { .. } => true,
         });
         let going = observed
             .owned

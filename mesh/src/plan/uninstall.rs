@@ -1,7 +1,10 @@
-//! The plan of an uninstallation: what others made blocks it, then everything of ours goes, top first: policies, webhooks,
-//! gateways, istiod, CNI, header policies, roles, CRDs, the namespace. The record goes last, so that a killed run is seen as one.
+//! The plan of an uninstallation: what others made blocks it, then everything of ours goes: webhooks, gateways, istiod, CNI, header policies, security policies, roles,
+//! CRDs, the namespace. While istiod lives it pushes what it sees, so no policy goes before it: a proxy that runs on keeps the last one. The record goes last, so that a
+//! killed run is seen as one.
 
 mod blockers;
+mod crds;
+mod enforced;
 mod leftovers;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -14,6 +17,8 @@ use crate::diff::{self, Consequence, Impact, ObjectChange};
 use crate::object::{Id, Object};
 use crate::observed::{Contents, Observed, is_proved_ours};
 
+use blockers::Sorted;
+use crds::Crds;
 pub use leftovers::{Leftover, Meshed};
 
 /// What an uninstallation does, and what it leaves.
@@ -47,24 +52,27 @@ pub fn uninstall(
         return Err(gates);
     }
     let is_managed = observed.kyma_manager.is_some();
-    let sorted = blockers::sort(&contents.custom_resources);
+    let crds = crds::sort(observed, is_managed || answers.take_ownership);
+    let sorted = blockers::sort(&contents.custom_resources, &crds);
     let mut plan = Plan::default();
     record_begins(observed, &mut plan);
-    if delete_blockers {
-        gone(&mut plan, &BLOCKERS, ids(&sorted.blockers));
-    }
+    let blockers: &[Object] = match delete_blockers {
+        true => &sorted.blockers,
+        false => &[],
+    };
     let mut left = Vec::new();
     if is_managed {
         // The operator takes them for somebody's, and would wait for them to go.
+        gone(&mut plan, &BLOCKERS, ids(blockers));
         gone(&mut plan, &FILTER, ids(&sorted.filter));
         wait_for_operator(observed, &mut plan);
     } else {
-        gone(&mut plan, &POLICIES, ids(&sorted.ours));
-        left = everything(observed, contents, &sorted.filter, &mut plan);
+        left = everything(observed, contents, &sorted, blockers, &crds, &mut plan);
         record_ends(observed, &mut plan);
     }
     let meshed = leftovers::meshed(observed, &plan);
     consequences(observed, &meshed, &mut plan);
+    enforced::consequences(&meshed, is_managed.then_some(blockers), &mut plan);
     let record = gates::custom_resource(observed).into_iter();
     // Known by name alone: somebody may have made it all the same.
     let named = sorted.ours.iter().filter(|one| !is_proved_ours(one));
@@ -95,7 +103,9 @@ const NAMESPACE: Words = Words("namespace", "namespace-gone", "the namespace");
 fn everything(
     observed: &Observed,
     contents: &Contents,
-    filter: &[Object],
+    sorted: &Sorted,
+    blockers: &[Object],
+    crds: &Crds,
     plan: &mut Plan,
 ) -> Vec<Leftover> {
     let runs = |object: &&Object| {
@@ -127,32 +137,31 @@ fn everything(
     gone(plan, &ISTIOD, of(Part::Istiod));
     gone(plan, &CNI, of(Part::Cni));
     // No gateway serves any more, and no istiod takes the policy from a proxy that runs on: nothing goes through unjudged.
-    gone(plan, &FILTER, ids(filter));
+    gone(plan, &FILTER, ids(&sorted.filter));
+    gone(plan, &BLOCKERS, ids(blockers));
+    gone(plan, &POLICIES, ids(&sorted.ours));
     let rest = observed.owned.iter().filter(|one| {
         let is_done = runs(one) && Part::of(one) != Part::Base;
         !is_done && !is_webhook(one) && !is_resource(one)
     });
     delete(plan, "base", "remove accounts and roles", ids(rest));
-    let crds = observed
-        .crds
-        .iter()
-        .filter(|crd| crd.spec.group.ends_with(".istio.io"));
-    let crds = crds.filter_map(|crd| {
-        named(
-            "apiextensions.k8s.io/v1",
-            "CustomResourceDefinition",
-            &crd.metadata,
-        )
-    });
-    gone(plan, &CRDS, crds.collect());
+    if !crds.going.is_empty() {
+        plan.steps.push(Step {
+            name: "last-look",
+            title: "look that nothing new goes with the CRDs".to_owned(),
+            action: Action::LastLook(crds.looked()),
+        });
+    }
+    gone(plan, &CRDS, crds.doomed());
     delete(
         plan,
         "leavings",
         "remove what istiod wrote",
         ids(leftovers::of_istiod(contents)),
     );
-    let (namespace, left) = leftovers::namespace(observed, contents);
+    let (namespace, mut left) = leftovers::namespace(observed, contents);
     gone(plan, &NAMESPACE, namespace.into_iter().collect());
+    left.extend(crds.leftovers());
     left
 }
 

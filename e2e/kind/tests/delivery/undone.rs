@@ -114,6 +114,33 @@ fn an_interrupted_deploy_says_what_stays_and_the_same_command_brings_back_what_w
     edge.judges();
 }
 
+/// A colleague's policy is in the plugin by the time that ours is known to fail: it is not taken away with ours.
+#[test]
+fn what_somebody_else_wrote_meanwhile_is_left_where_ours_failed() {
+    let space = Space::new("colleague");
+    let edge = Edge::new(&space);
+    let broken = push_one_layer();
+    let file = edge.file(policy());
+    let mut deploying = Command::new(variable("KYMA_ISTIO"))
+        .args(["filter", "deploy", "--yes", "--file", &file])
+        .args(["--image", &broken, "--skip-rehearsal"])
+        .stdout(File::create(edge.path("answer")).expect("a file"))
+        .spawn()
+        .expect("a plugin that starts");
+    edge.comes_to_answer(WELCOME, 403);
+    edge.patch(json!({ "priority": 11 }));
+    assert_eq!(deploying.wait().expect("an end").code(), Some(6));
+    let answer = std::fs::read_to_string(edge.path("answer")).expect("the answer");
+    let said = format!(
+        "somebody else changed `{}` meanwhile: it is left as it is",
+        edge.policy()
+    );
+    assert!(answer.contains(&said), "{answer}");
+    let left = edge.plugin().expect("it is left");
+    assert_eq!(left["spec"]["priority"], json!(11), "{left}");
+    let _gone = plugin(&["filter", "remove", &edge.policy(), "--yes"]).exits(0);
+}
+
 #[test]
 fn an_edit_that_was_rejected_comes_back_as_it_was_and_is_not_said_to_run() {
     let space = Space::new("edited");

@@ -8,7 +8,7 @@ use super::Cluster;
 
 /// The field manager and the Lease of the plugin.
 const MANAGER: &str = "kubectl-kyma-istio";
-const LEASE: &str = "kyma-istio-operation";
+const LEASE: &str = "kyma-istio";
 
 /// Every object by its name: what controllers keep writing (status, elections, events) is left out, what the plugin's field
 /// manager wrote stays in with its time.

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use mesh::plan::{Answers, Plan, Skip, install};
 
 use super::given::{self, Given};
-use super::prepare::{self, Purpose};
+use super::prepare::{self, Memory, Purpose};
 use super::rehearse::{self, rehearse};
 use super::{external_diff, runtime};
 use crate::cli::{self, Form};
@@ -37,6 +37,7 @@ async fn differences(
         &arguments.inputs,
         given,
         Purpose::Show,
+        &mut Memory::default(),
         printer,
     )
     .await?;

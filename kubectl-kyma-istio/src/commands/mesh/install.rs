@@ -2,22 +2,29 @@
 
 mod ask;
 
+use std::cell::Cell;
 use std::io::BufRead;
+use std::rc::Rc;
 use std::time::Duration;
 
 use cluster::connect::Connection;
-use mesh::plan::{Answers, Plan, Skip};
+use mesh::observed::Observed;
+use mesh::plan::{Answers, Plan, Skip, upgradable};
 
 use super::given::{self, Given};
-use super::operation::{self, Operation};
-use super::prepare::{self, Prepared, Purpose};
+use super::operation::Operation;
+use super::prepare::{self, Memory, Purpose};
 use super::rehearse::{self, rehearse};
 use super::runtime;
+use super::session::{Draft, Session, Task, unless_stopped};
 use super::verify::{of_release, settled};
 use crate::cli::Install;
 use crate::error::Error;
-use crate::printer::Printer;
+use crate::printer::{Printer, Text};
 use crate::report::{Installed, MeshBody, Planned, Report, Verified};
+
+/// The verb for which an Istio must be there, of a version that may become the wanted one.
+pub const UPGRADE: &str = "upgrade";
 
 /// What changed lately may settle so long.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -32,21 +39,7 @@ pub fn run(
         let connection = runtime::writer(&arguments.connection, arguments.dry_run).await?;
         match given.wishes().install {
             true => {
-                let prepared = prepare::prepare(
-                    &connection,
-                    &arguments.inputs,
-                    &given,
-                    Purpose::Install,
-                    printer,
-                )
-                .await?;
-                let work = Work {
-                    connection: &connection,
-                    arguments,
-                    given: &given,
-                    prepared: &prepared,
-                    verb: "install",
-                };
+                let work = Work::new(&connection, arguments, &given, "install");
                 work.install(stdin, printer).await
             }
             false => only_judge(&connection, arguments, &given).await,
@@ -58,67 +51,90 @@ pub fn run(
     ))
 }
 
-/// Bringing what was prepared to the cluster: an installation, or an upgrade.
+/// Bringing what is wanted to the cluster: an installation, or an upgrade.
 pub struct Work<'a> {
-    pub connection: &'a Connection,
-    pub arguments: &'a Install,
-    pub given: &'a Given,
-    pub prepared: &'a Prepared,
+    connection: &'a Connection,
+    arguments: &'a Install,
+    given: &'a Given,
     /// As the Lease names its holder.
-    pub verb: &'static str,
+    verb: &'static str,
+    memory: Cell<Memory>,
+    answers: Cell<Answers>,
 }
 
-impl Work<'_> {
-    pub async fn install(
-        &self,
-        stdin: &mut dyn BufRead,
-        printer: &mut Printer<'_>,
-    ) -> Result<Installed, Error> {
-        let Self {
-            connection,
-            arguments,
-            given,
-            prepared,
-            verb,
-        } = *self;
-        let observed = &prepared.observed;
+impl<'a> Work<'a> {
+    pub fn new(
+        connection: &'a Connection,
+        arguments: &'a Install,
+        given: &'a Given,
+        verb: &'static str,
+    ) -> Self {
         let answers = Answers {
             take_ownership: arguments.consent.take_ownership,
             // A rehearsal shows what STRICT takes; it takes nothing.
             accept_strict: arguments.consent.accept_strict || arguments.dry_run,
             only_shows: false,
         };
-        let operation = operation(arguments, verb);
-        let plan = ask::plan(prepared, answers, &operation, stdin, printer)?;
-        let rehearsed = rehearse(connection, plan, operation.conflicts, observed).await?;
-        rehearsed.notes.iter().for_each(|note| printer.story(note));
-        let planned = Planned::of(&rehearsed.plan);
+        Self {
+            connection,
+            arguments,
+            given,
+            verb,
+            memory: Cell::default(),
+            answers: Cell::new(answers),
+        }
+    }
+
+    pub async fn install(
+        &self,
+        stdin: &mut dyn BufRead,
+        printer: &mut Printer<'_>,
+    ) -> Result<Installed, Error> {
+        let (connection, arguments) = (self.connection, self.arguments);
+        let draft = self.draft(Some(stdin), printer).await?;
         let mut installed = Installed {
             context: connection.context.clone(),
             dry_run: arguments.dry_run,
-            plan: planned,
+            plan: Planned::of(&draft.plan),
             changes: None,
             written: Vec::new(),
             verified: None,
             not_verified: None,
         };
         if arguments.dry_run {
-            installed.changes = Some(rehearse::shown(&rehearsed.objects, observed));
+            installed.changes = Some(rehearse::shown(&draft.changes, &draft.observed));
             return Ok(installed);
         }
-        let is_empty = rehearsed.plan.is_empty();
-        if !is_empty {
-            printer.tell(|text| installed.plan.human(text));
-            operation.confirm(connection, stdin, printer)?;
-            installed.written =
-                operation::run(connection, &rehearsed.plan, observed, &operation, printer).await?;
+        if draft.plan.is_empty() {
+            self.judge(&draft.observed, Duration::ZERO, &mut installed, printer)
+                .await?;
+            return Ok(installed);
         }
-        let patience = match is_empty {
-            true => Duration::ZERO,
-            false => SETTLE.min(arguments.timeout),
+        let session = Session {
+            connection,
+            operation: operation(arguments, self.verb),
+            backup: None,
         };
-        let required = prepare::required(prepared, given);
-        match (why_not(arguments, given), required) {
+        let written = session.write(self, draft, stdin, printer).await?;
+        installed.plan = Planned::of(&written.draft.plan);
+        let patience = SETTLE.min(arguments.timeout);
+        let proof = self
+            .judge(&written.draft.observed, patience, &mut installed, printer)
+            .await;
+        let done = written.end(proof, printer).await?;
+        installed.written = done.report.written;
+        Ok(installed)
+    }
+
+    async fn judge(
+        &self,
+        observed: &Observed,
+        patience: Duration,
+        installed: &mut Installed,
+        printer: &mut Printer<'_>,
+    ) -> Result<(), Error> {
+        let required = prepare::required(observed, self.given);
+        match (why_not(self.arguments, self.given), required) {
             (Some(why), _) => installed.not_verified = Some(why.to_owned()),
             (None, None) => {
                 installed.not_verified = Some(
@@ -128,10 +144,59 @@ impl Work<'_> {
             }
             (None, Some(version)) => {
                 printer.story("judging the criteria");
-                installed.verified = Some(settled(connection, &version, patience).await?);
+                let verified = unless_stopped(settled(self.connection, &version, patience));
+                installed.verified = Some(verified.await?);
             }
         }
-        Ok(installed)
+        Ok(())
+    }
+}
+
+impl Task for Work<'_> {
+    type Seen = ();
+
+    async fn draft(
+        &self,
+        stdin: Option<&mut dyn BufRead>,
+        printer: &mut Printer<'_>,
+    ) -> Result<Draft<()>, Error> {
+        let (connection, arguments) = (self.connection, self.arguments);
+        let mut memory = self.memory.take();
+        let prepared = prepare::prepare(
+            connection,
+            &arguments.inputs,
+            self.given,
+            Purpose::Install,
+            &mut memory,
+            printer,
+        )
+        .await;
+        self.memory.set(memory);
+        let prepared = prepared?;
+        let mut answers = self.answers.get();
+        if self.verb == UPGRADE {
+            let gates = upgradable(&prepared.observed, &self.given.version.to_string(), answers);
+            if !gates.is_empty() {
+                return Err(Error::from(gates));
+            }
+        }
+        let operation = operation(arguments, self.verb);
+        let plan = ask::plan(&prepared, &mut answers, &operation, stdin, printer)?;
+        self.answers.set(answers);
+        let observed = prepared.observed;
+        let rehearsed = rehearse(connection, plan, operation.conflicts, &observed).await?;
+        rehearsed.notes.iter().for_each(|note| printer.story(note));
+        Ok(Draft {
+            plan: rehearsed.plan,
+            changes: rehearsed.objects,
+            kept: Vec::new(),
+            observed: Rc::new(observed),
+            seen: (),
+        })
+    }
+
+    fn show(&self, draft: &Draft<()>, text: &mut Text) {
+        Planned::of(&draft.plan).human(text);
     }
 }
 

@@ -1,6 +1,4 @@
-//! What every verb that changes the mesh has in common: it asks, takes the Lease, runs the plan, tells what was written.
-
-mod write;
+//! How a verb that writes is confirmed and run.
 
 use std::io::BufRead;
 use std::time::Duration;
@@ -10,8 +8,6 @@ use cluster::connect::Connection;
 
 use crate::error::{Error, exit};
 use crate::printer::Printer;
-
-pub use write::run;
 
 /// How a plan is confirmed and run.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@ mod certificate;
 mod job;
 
 use std::io::BufRead;
+use std::rc::Rc;
 use std::time::Duration;
 
 use cluster::apply::Conflicts;
@@ -12,18 +13,19 @@ use cluster::observe::{observe, patchable};
 use mesh::compose;
 use mesh::object::{Object, read_manifests};
 use mesh::observed::Observed;
-use mesh::patch::{self, Patched, Wishes, missing_webhooks};
+use mesh::patch::{self, Certificate, Patched, Wishes, missing_webhooks};
 use mesh::versions::{Version, versions};
 
-use super::operation::{self, Operation};
+use super::operation::Operation;
 use super::rehearse::{self, rehearse};
+use super::session::{Draft, Session, Task, unless_stopped};
 use super::told::told;
 use super::verify::{of_release, settled};
-use super::{backup, rendering, runtime};
+use super::{rendering, runtime};
 use crate::cli::Patch;
 use crate::error::Error;
-use crate::printer::Printer;
-use crate::report::{MeshBody, PatchReport, Planned, Report};
+use crate::printer::{Printer, Text};
+use crate::report::{MeshBody, PatchReport, Planned, Report, Verified};
 
 /// What changed lately may settle so long.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -64,64 +66,127 @@ async fn patch(
     stdin: &mut dyn BufRead,
     printer: &mut Printer<'_>,
 ) -> Result<PatchReport, Error> {
-    let certificate = certificate::given(arguments)?;
-    let observed = observe(connection).await?;
-    let found = patchable(connection).await?;
-    let patched: Patched = match arguments.undo {
-        true => patch::undo(&observed, &found),
-        false => {
-            let wishes = Wishes {
-                memory: arguments.memory_limit.clone(),
-                certificate,
-                delete_data: arguments.delete_data,
-                webhooks: webhooks(&observed, arguments, printer).await?,
-            };
-            patch::patch(&observed, &found, &wishes)
-        }
-    }
-    .map_err(Error::from)?;
-    let operation = Operation {
-        verb: "patch",
-        yes: arguments.yes,
-        reads_stdin: false,
-        timeout: arguments.timeout,
-        conflicts: Conflicts::Refuse,
+    let task = Patching {
+        connection,
+        arguments,
+        certificate: certificate::given(arguments)?,
     };
-    let rehearsed = rehearse(connection, patched.plan, operation.conflicts, &observed).await?;
-    rehearsed.notes.iter().for_each(|note| printer.story(note));
-    let plan = rehearsed.plan;
-    let mut report = PatchReport {
-        context: connection.context.clone(),
-        dry_run: arguments.dry_run,
-        undo: arguments.undo,
-        plan: Planned::of(&plan),
-        changes: None,
-        backup: Vec::new(),
-        written: Vec::new(),
-        unlimited: patched.unlimited,
-        leftovers: patched.leftovers,
-        verified: None,
-    };
+    let draft = task.draft(Some(stdin), printer).await?;
     if arguments.dry_run {
-        report.changes = Some(rehearse::shown(&rehearsed.objects, &observed));
+        let mut report = draft.seen;
+        report.changes = Some(rehearse::shown(&draft.changes, &draft.observed));
         return Ok(report);
     }
-    if !plan.is_empty() {
-        printer.tell(|text| report.told(text));
-        operation.confirm(connection, stdin, printer)?;
-        report.backup = backup::write(arguments.backup.as_deref(), &patched.kept)?;
-        report.written = operation::run(connection, &plan, &observed, &operation, printer).await?;
+    if draft.plan.is_empty() {
+        let mut report = draft.seen;
+        report.verified = verified(connection, arguments, Duration::ZERO, printer).await?;
+        return Ok(report);
     }
-    if !arguments.undo && !arguments.skip_verify {
-        printer.story("judging the criteria");
-        let patience = match plan.is_empty() {
-            true => Duration::ZERO,
-            false => SETTLE.min(arguments.timeout),
-        };
-        let version = of_release(required(arguments))?;
-        report.verified = Some(settled(connection, &version, patience).await?);
-    }
+    let session = Session {
+        connection,
+        operation: task.operation(),
+        backup: arguments.backup.as_deref(),
+    };
+    let written = session.write(&task, draft, stdin, printer).await?;
+    let patience = SETTLE.min(arguments.timeout);
+    let proof = verified(connection, arguments, patience, printer).await;
+    let done = written.end(proof, printer).await?;
+    let mut report = done.draft.seen;
+    report.backup = done.files;
+    report.written = done.report.written;
+    report.verified = done.proof;
     Ok(report)
+}
+
+async fn verified(
+    connection: &Connection,
+    arguments: &Patch,
+    patience: Duration,
+    printer: &mut Printer<'_>,
+) -> Result<Option<Verified>, Error> {
+    if arguments.undo || arguments.skip_verify {
+        return Ok(None);
+    }
+    printer.story("judging the criteria");
+    let version = of_release(required(arguments))?;
+    Ok(Some(
+        unless_stopped(settled(connection, &version, patience)).await?,
+    ))
+}
+
+struct Patching<'a> {
+    connection: &'a Connection,
+    arguments: &'a Patch,
+    /// Made once: a second look must not make another key.
+    certificate: Option<Certificate>,
+}
+
+impl Patching<'_> {
+    fn operation(&self) -> Operation {
+        Operation {
+            verb: if self.arguments.undo {
+                "patch --undo"
+            } else {
+                "patch"
+            },
+            yes: self.arguments.yes,
+            reads_stdin: false,
+            timeout: self.arguments.timeout,
+            conflicts: Conflicts::Refuse,
+        }
+    }
+}
+
+impl Task for Patching<'_> {
+    type Seen = PatchReport;
+
+    async fn draft(
+        &self,
+        _: Option<&mut dyn BufRead>,
+        printer: &mut Printer<'_>,
+    ) -> Result<Draft<PatchReport>, Error> {
+        let (connection, arguments) = (self.connection, self.arguments);
+        let observed = observe(connection).await?;
+        let found = patchable(connection).await?;
+        let patched: Patched = match arguments.undo {
+            true => patch::undo(&observed, &found),
+            false => {
+                let wishes = Wishes {
+                    memory: arguments.memory_limit.clone(),
+                    certificate: self.certificate.clone(),
+                    delete_data: arguments.delete_data,
+                    webhooks: webhooks(&observed, arguments, printer).await?,
+                };
+                patch::patch(&observed, &found, &wishes)
+            }
+        }
+        .map_err(Error::from)?;
+        let rehearsed = rehearse(connection, patched.plan, Conflicts::Refuse, &observed).await?;
+        rehearsed.notes.iter().for_each(|note| printer.story(note));
+        let seen = PatchReport {
+            context: connection.context.clone(),
+            dry_run: arguments.dry_run,
+            undo: arguments.undo,
+            plan: Planned::of(&rehearsed.plan),
+            changes: None,
+            backup: Vec::new(),
+            written: Vec::new(),
+            unlimited: patched.unlimited,
+            leftovers: patched.leftovers,
+            verified: None,
+        };
+        Ok(Draft {
+            plan: rehearsed.plan,
+            changes: rehearsed.objects,
+            kept: patched.kept,
+            observed: Rc::new(observed),
+            seen,
+        })
+    }
+
+    fn show(&self, draft: &Draft<PatchReport>, text: &mut Text) {
+        draft.seen.told(text);
+    }
 }
 
 /// Rendered only where one is missing: nothing else of the rendering is taken.

@@ -2,7 +2,7 @@
 
 use cluster::connect::Connection;
 use cluster::observe::observe;
-use mesh::compose;
+use mesh::compose::{self, Composed};
 use mesh::object::{ManifestError, Object, read_manifests};
 use mesh::observed::{Observed, Version};
 use mesh::plan::{Wanted, readable, unsupported};
@@ -29,19 +29,32 @@ pub enum Purpose {
     Show,
 }
 
-/// Prepares.
+/// What a command that prepares again needn't do twice.
+#[derive(Default)]
+pub struct Memory {
+    rendered: Option<(Composed, String)>,
+    /// What is told of the input was told.
+    is_told: bool,
+}
+
+/// Prepares. What `memory` has of an earlier time is not rendered again, and not told again.
 pub async fn prepare(
     connection: &Connection,
     flags: &cli::Inputs,
     given: &Given,
     purpose: Purpose,
+    memory: &mut Memory,
     printer: &mut Printer<'_>,
 ) -> Result<Prepared, Error> {
-    let (observed, found) = tokio::join!(
-        observe(connection),
-        rendering::find(&flags.istioctl, given.version)
-    );
+    let found = async {
+        match memory.rendered {
+            Some(_) => None,
+            None => Some(rendering::find(&flags.istioctl, given.version).await),
+        }
+    };
+    let (observed, found) = tokio::join!(observe(connection), found);
     let observed = observed?;
+    let tells = !std::mem::replace(&mut memory.is_told, true);
     let gates = readable(&observed);
     if !gates.is_empty() {
         return Err(Error::from(gates));
@@ -56,7 +69,7 @@ pub async fn prepare(
             Purpose::Show => printer.story(&gate.what),
         }
     }
-    if is_managed {
+    if is_managed && tells {
         for flag in flags.rendering() {
             printer.story(&format!(
                 "`{flag}` has no effect: Kyma's operator renders by itself"
@@ -66,20 +79,35 @@ pub async fn prepare(
     let (rendered, extras) = match is_managed {
         true => Default::default(),
         false => {
-            decided.notes.iter().for_each(|note| printer.story(note));
-            let manifests = told(printer, async |told| {
-                let version = given.version;
-                let istioctl =
-                    rendering::found_or_downloaded(found, &flags.istioctl, version, told).await?;
-                rendering::generate(&istioctl, &decided.composed, &flags.istioctl, told).await
-            })
-            .await?;
+            if tells {
+                decided.notes.iter().for_each(|note| printer.story(note));
+            }
+            let known = memory.rendered.take();
+            let manifests = match known.filter(|(composed, _)| *composed == decided.composed) {
+                Some((_, manifests)) => manifests,
+                None => {
+                    let found = match found {
+                        Some(found) => found,
+                        // What the cluster says changed what is composed.
+                        None => rendering::find(&flags.istioctl, given.version).await,
+                    };
+                    told(printer, async |told| {
+                        let (flags, version) = (&flags.istioctl, given.version);
+                        let istioctl =
+                            rendering::found_or_downloaded(found, flags, version, told).await?;
+                        rendering::generate(&istioctl, &decided.composed, flags, told).await
+                    })
+                    .await?
+                }
+            };
             let remembered = decide::remembered(&decided, given, &observed);
             let extras = compose::extras(&decided.inputs)
                 .into_iter()
                 .chain([remembered]);
+            let rendered = read_manifests(&manifests).map_err(unreadable)?;
+            memory.rendered = Some((decided.composed.clone(), manifests));
             (
-                read_manifests(&manifests).map_err(unreadable)?,
+                rendered,
                 extras
                     .map(Object::new)
                     .collect::<Result<_, _>>()
@@ -100,10 +128,10 @@ pub async fn prepare(
 }
 
 /// The version that the control plane is to have afterwards. Kyma's operator installs its own.
-pub fn required(prepared: &Prepared, given: &Given) -> Option<Version> {
-    match prepared.observed.kyma_manager.is_some() {
+pub fn required(observed: &Observed, given: &Given) -> Option<Version> {
+    match observed.kyma_manager.is_some() {
         true => {
-            let planes = prepared.observed.control_planes();
+            let planes = observed.control_planes();
             let versions = planes.iter().flat_map(|plane| plane.versions());
             versions.filter_map(Result::ok).max()
         }

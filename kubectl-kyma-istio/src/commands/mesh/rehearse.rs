@@ -87,6 +87,7 @@ async fn merges_and_deletes(
             Action::Apply(_)
             | Action::WaitReady(_)
             | Action::WaitGone(_)
+            | Action::LastLook(_)
             | Action::WaitCondition { .. } => {}
         }
     }

@@ -66,6 +66,7 @@ impl Progress for Told {
             },
             Event::Deleted { id } => self.say(&format!("    deleted {id}")),
             Event::Waiting { id, why, .. } => self.say(&format!("    waiting for {id}: {why}")),
+            Event::Stopping { why } => self.say(why),
             Event::Ready { id } => self.say(&format!("    ready {id}")),
             Event::Downloading { what, bytes, of } => self.download(what, bytes, of),
             Event::StepFinished { .. } => {}

@@ -7,8 +7,7 @@ use mesh::plan::{Answers, upgradable};
 use mesh::status::summary;
 
 use super::given;
-use super::install::Work;
-use super::prepare::{self, Purpose};
+use super::install::{UPGRADE, Work};
 use super::runtime;
 use crate::cli::Upgrade;
 use crate::error::Error;
@@ -35,21 +34,7 @@ pub fn run(
         if !gates.is_empty() {
             return Err(Error::from(gates));
         }
-        let prepared = prepare::prepare(
-            &connection,
-            &arguments.inputs,
-            &given,
-            Purpose::Install,
-            printer,
-        )
-        .await?;
-        let work = Work {
-            connection: &connection,
-            arguments,
-            given: &given,
-            prepared: &prepared,
-            verb: "upgrade",
-        };
+        let work = Work::new(&connection, arguments, &given, UPGRADE);
         let installed = work.install(stdin, printer).await?;
         let now = match installed.written.is_empty() {
             true => summary(&before),

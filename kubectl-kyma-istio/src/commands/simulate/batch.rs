@@ -58,32 +58,36 @@ pub fn run(
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match judge(&line, engine.as_mut(), defaults) {
+        let written = match judge(&line, engine.as_mut(), defaults) {
             Ok((judged, scenario, observed)) => {
                 noted = noted || loaded.note(&scenario, &observed, printer);
                 match judged.outcome {
                     Outcome::Allow => batch.allowed += 1,
                     Outcome::Deny => batch.denied += 1,
                 }
-                printer.json_line(&judged)?;
+                printer.json_line(&judged)
             }
             Err((error, dead)) => {
                 batch.errors += 1;
                 let id = serde_json::from_slice::<Value>(&line)
                     .ok()
                     .and_then(|mut value| value.get_mut("id").map(Value::take));
-                printer.json_line(&Failed {
-                    id,
-                    error: format!("line {number}: {}", redact::anything(&error)),
-                })?;
                 // A trap kills the VM; the next line deserves a new one.
                 if dead {
                     engine = loaded.engine()?;
                 }
+                printer.json_line(&Failed {
+                    id,
+                    error: format!("line {number}: {}", redact::anything(&error)),
+                })
             }
-        }
+        };
         // Whoever writes the next line after reading this answer must get it now.
-        printer.flush()?;
+        match written.and_then(|()| printer.flush()) {
+            // Nobody reads on; what was judged so far stays judged.
+            Err(Error::Closed) => break,
+            other => other?,
+        }
     }
     Ok(Report::new(Form::Json, Body::Batch(batch)))
 }

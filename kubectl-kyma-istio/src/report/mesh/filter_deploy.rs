@@ -47,6 +47,8 @@ pub struct Deployed {
     pub taken_away: bool,
     /// It didn't come to run, and what was there before can't be brought back: why.
     pub not_brought_back: Option<String>,
+    /// It runs, and the canary that it replaces is still there: why.
+    pub canary_left: Option<String>,
 }
 
 impl Deployed {
@@ -80,6 +82,7 @@ impl Deployed {
             brought_back: None,
             taken_away: false,
             not_brought_back: None,
+            canary_left: None,
         }
     }
 
@@ -102,6 +105,7 @@ impl Deployed {
 
     pub fn exit_code(&self) -> u8 {
         match () {
+            () if self.canary_left.is_some() => exit::PARTLY,
             () if self.dry_run || self.is_enforced() => exit::DONE,
             () if self.interrupted || self.not_brought_back.is_some() => exit::PARTLY,
             () if self.timed_out => exit::TIMED_OUT,
@@ -182,6 +186,10 @@ impl Deployed {
             return text.line(format_args!(
                 "it was taken away again: nothing was there before"
             ));
+        }
+        if let Some(why) = &self.canary_left {
+            let bad = text.styled(Style::Bad, "the canary is still there:");
+            text.line(format_args!("{bad} {why}"));
         }
         if self.is_enforced() {
             return;

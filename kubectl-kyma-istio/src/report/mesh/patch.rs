@@ -41,11 +41,6 @@ impl PatchReport {
     /// The plan, each removal by name, before anybody says yes to it.
     pub fn told(&self, text: &mut Text) {
         self.plan.human(text);
-        let deletes = self.plan.steps.iter().filter(|step| step.verb == "delete");
-        for object in deletes.flat_map(|step| &step.objects) {
-            let label = text.styled(Style::Bad, "removes:");
-            text.line(format_args!("{label} {object}"));
-        }
         self.left(text);
     }
 

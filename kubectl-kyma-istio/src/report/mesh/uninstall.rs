@@ -35,6 +35,10 @@ impl Uninstalled {
     /// The plan and what it leaves, before anybody says yes to it.
     pub fn told(&self, text: &mut Text) {
         self.plan.human(text);
+        self.left(text);
+    }
+
+    fn left(&self, text: &mut Text) {
         for leftover in &self.leftovers {
             let label = text.styled(Style::Faint, "stays:");
             text.line(format_args!("{label} {}: {}", leftover.id, leftover.why));
@@ -63,7 +67,10 @@ impl Uninstalled {
                 ));
                 gate.hint.iter().for_each(|hint| text.hint(hint));
             }
-            (None, _) if steps == 0 => text.line(format_args!("nothing to do")),
+            (None, _) if steps == 0 => {
+                self.left(text);
+                text.line(format_args!("nothing to do"));
+            }
             (None, true) => text.line(format_args!("dry run: {steps} steps; nothing was written")),
             (None, false) => self.done(text),
         }

@@ -172,3 +172,29 @@ fn silence_without_a_cause_is_worth_a_second_look() {
         assert!(!state(Some(NEW), &look(kind, running, 60, false)).is_silent());
     }
 }
+
+/// A log is read where it can change the answer, and nowhere else: with or without it, these are the same.
+#[test]
+fn a_log_is_needed_only_where_it_says_more() {
+    let refused = "2026\terror\tenvoy wasm\twasm log: header policy refused: spec: found x";
+    let looks = [
+        look(wasm("new"), Some(NEW), 60, false),
+        look(wasm("old"), Some(OLD), 3600, false),
+        look(wasm("bad"), Some(OLD), 3, false),
+        look(wasm("bad"), Some(OLD), 60, false),
+        look(wasm("new"), None, 60, false),
+        look(ResourceKind::DenyAll, Some(NEW), 60, false),
+    ];
+    let mut needed = Vec::new();
+    for mut one in looks {
+        let without = state(Some(NEW), &one);
+        one.log.push(refused.to_owned());
+        let with = state(Some(NEW), &one);
+        assert!(
+            without.needs_log() || with == without,
+            "{without:?} became {with:?}"
+        );
+        needed.push(without.needs_log());
+    }
+    assert_eq!(needed, [false, true, true, true, true, true]);
+}

@@ -1,8 +1,11 @@
 //! Whose a custom resource is: the filter's, Kyma's, or somebody's who would miss it.
 
+use serde_json::Value;
+
 use super::super::marks;
+use super::crds::Crds;
 use crate::object::Object;
-use crate::observed::{ISTIO_SYSTEM, is_proved_ours};
+use crate::observed::{ISTIO_SYSTEM, ISTIOCTL_MANAGER, is_proved_ours};
 
 /// Custom resources by whose they are.
 pub(super) struct Sorted {
@@ -25,7 +28,8 @@ const KNOWN: [(&str, &str, bool); 6] = [
     ("VirtualService", "istio-healthz", false),
 ];
 
-pub(super) fn sort(all: &[Object]) -> Sorted {
+/// What stays with the CRDs of others blocks nothing.
+pub(super) fn sort(all: &[Object], crds: &Crds<'_>) -> Sorted {
     let mut sorted = Sorted {
         filter: Vec::new(),
         ours: Vec::new(),
@@ -35,6 +39,7 @@ pub(super) fn sort(all: &[Object]) -> Sorted {
         let place = match (is_ours(object), object.group()) {
             (true, "extensions.istio.io") => &mut sorted.filter,
             (true, _) => &mut sorted.ours,
+            (false, _) if !crds.takes(object) => continue,
             (false, _) => &mut sorted.blockers,
         };
         place.push(object.clone());
@@ -43,8 +48,22 @@ pub(super) fn sort(all: &[Object]) -> Sorted {
     sorted
 }
 
+/// Kyma's module leaves no proof as strong as ours: its label, or a name that it has used, and its field manager are taken together. Either alone is somebody's copy.
 fn is_ours(object: &Object) -> bool {
-    is_proved_ours(object) || object.label(marks::MODULE_LABEL) == Some("istio") || is_known(object)
+    let says_so = object.label(marks::MODULE_LABEL) == Some("istio") || is_known(object);
+    is_proved_ours(object) || (says_so && is_written_by_module(object))
+}
+
+/// By the code of istioctl that the module calls, or by its controller, which has the default name of its library.
+fn is_written_by_module(object: &Object) -> bool {
+    let entries = object
+        .pointer("/metadata/managedFields")
+        .and_then(Value::as_array);
+    let mut managers = entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.get("manager")?.as_str());
+    managers.any(|manager| ["manager", ISTIOCTL_MANAGER].contains(&manager))
 }
 
 fn is_known(object: &Object) -> bool {

@@ -10,7 +10,7 @@ use super::super::runtime;
 use super::looking;
 use super::replacement::Replacement;
 use crate::cli::{Compare, Replace};
-use crate::error::{Error, exit};
+use crate::error::Error;
 use crate::printer::Printer;
 use crate::report::{Comparison, MeshBody, Report};
 
@@ -74,13 +74,9 @@ pub fn promote(
             connection: &connection,
             arguments,
             verb: "filter promote",
+            replaces: Some(&canary),
         };
-        let deployed = by.run(current, spec, stdin, printer).await?;
-        if deployed.exit_code() == exit::DONE && !deployed.dry_run {
-            super::remove::delete(&connection, &canary).await?;
-            printer.story(&format!("took the canary {canary} away"));
-        }
-        Ok(deployed)
+        by.run(current, spec, stdin, printer).await
     })?;
     Ok(Report::new(
         arguments.output.form,

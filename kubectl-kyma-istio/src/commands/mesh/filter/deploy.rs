@@ -1,6 +1,7 @@
 //! `filter deploy`: from a policy file to a policy that every selected proxy runs, or to a reason and the state before.
 
 use std::io::BufRead;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cluster::connect::Connection;
@@ -118,9 +119,11 @@ impl Work<'_> {
         let object = self.wanted(&observed, live.as_ref(), &image)?;
         let rollout = Rollout {
             connection: self.connection,
-            observed: &observed,
+            observed: Rc::new(observed),
             object,
             before: live.map(|live| live.object),
+            replaces: None,
+            check: async |printer: &mut Printer<'_>| self.check_again(printer).await,
             operate: self.arguments.operate,
             rolls: self.arguments.rolls,
             reads_stdin: self.arguments.file.as_os_str() == "-",
@@ -128,6 +131,14 @@ impl Work<'_> {
         };
         let deployed = rollout::run(rollout, stdin, printer).await?;
         Ok(deployed.with((findings, image.rehearsal)))
+    }
+
+    /// What came meanwhile and speaks against it: another policy on the same proxies, proxies that went.
+    async fn check_again(&self, printer: &mut Printer<'_>) -> Result<(), Error> {
+        let observed = observe(self.connection).await?;
+        let mut findings = self.conflicts(&observed, printer).await?;
+        findings.retain(|finding| finding.refuses);
+        told(&findings, printer)
     }
 
     async fn image(

@@ -2,20 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use cluster::apply::{Conflicts, delete as delete_object};
+use cluster::apply::Conflicts;
 use cluster::connect::Connection;
 use cluster::proxy::{self, Pod};
+use cluster::turn::Scope;
 use mesh::filter::Plugin;
+use mesh::plan::{Action, Plan, Step};
 
 use super::super::operation::Operation;
 use super::super::runtime;
+use super::super::session::{Draft, Session, Task, unless_stopped};
 use super::super::told::told;
 use super::looking;
+use super::rollout::scope;
 use crate::cli::Remove;
-use crate::error::Error;
-use crate::printer::Printer;
+use crate::error::{Error, exit};
+use crate::printer::{Printer, Text};
 use crate::report::{MeshBody, Removed, Report};
 
 const PAUSE: Duration = Duration::from_secs(2);
@@ -27,38 +32,29 @@ pub fn run(
 ) -> Result<Report, Error> {
     let removed = runtime::block_on(async {
         let connection = runtime::writer(&arguments.connection, arguments.operate.dry_run).await?;
-        let namespace = arguments.connection.namespace.as_deref();
-        let plugin = looking::plugin(&connection, &arguments.policy, namespace).await?;
-        let all = looking::plugins(&connection, None, Some(&plugin.namespace)).await?;
-        let is_canary = |one: &Plugin| one.canary_of() == Some(plugin.name.as_str());
-        let canaries: Vec<Plugin> = all.into_iter().filter(is_canary).collect();
-        let proxies = looking::proxies(&connection, &plugin).await?;
-        let names: Vec<String> = proxies.iter().map(ToString::to_string).collect();
-        let mut removed = Removed {
-            policy: plugin.to_string(),
-            canaries: canaries.iter().map(ToString::to_string).collect(),
-            dry_run: arguments.operate.dry_run,
-            proxies: names,
-            left: Vec::new(),
-        };
+        let task = Removing::find(&connection, arguments).await?;
+        let draft = task.draft(Some(stdin), printer).await?;
         if arguments.operate.dry_run {
-            return Ok(removed);
+            return Ok(draft.seen.removed);
         }
-        printer.tell(|text| removed.plan(text));
-        let operation = Operation {
-            verb: "filter remove",
-            yes: arguments.operate.yes,
-            reads_stdin: false,
-            timeout: arguments.operate.timeout,
-            conflicts: Conflicts::Refuse,
+        let session = Session {
+            connection: &connection,
+            operation: Operation {
+                verb: "filter remove",
+                yes: arguments.operate.yes,
+                reads_stdin: false,
+                timeout: arguments.operate.timeout,
+                conflicts: Conflicts::Refuse,
+            },
+            backup: None,
         };
-        operation.confirm(&connection, stdin, printer)?;
-        // The shadows first: a policy without them is one that somebody may go on with.
-        let doomed: Vec<Plugin> = canaries.into_iter().chain([plugin]).collect();
-        for plugin in &doomed {
-            delete(&connection, plugin).await?;
-        }
-        removed.left = gone(&connection, &doomed, arguments.operate.timeout, printer).await?;
+        let written = session.write(&task, draft, stdin, printer).await?;
+        let doomed = &written.draft.seen.doomed;
+        let limit = arguments.operate.timeout;
+        let left = unless_stopped(gone(&connection, doomed, limit, printer)).await;
+        let done = written.end(left, printer).await?;
+        let mut removed = done.draft.seen.removed;
+        removed.left = done.proof;
         Ok(removed)
     })?;
     Ok(Report::new(
@@ -67,15 +63,95 @@ pub fn run(
     ))
 }
 
-/// Deletes the plugin as it stands there now.
-pub async fn delete(connection: &Connection, plugin: &Plugin) -> Result<(), Error> {
-    let live = cluster::filter::plugin(connection, &plugin.namespace, &plugin.name).await?;
-    if let Some(live) = live
-        && let Some(uid) = live.uid()
-    {
-        delete_object(connection, &live.id(), uid).await?;
+struct Removing<'a> {
+    connection: &'a Connection,
+    arguments: &'a Remove,
+    /// Of the policy, wherever it was found.
+    namespace: String,
+    name: String,
+}
+
+struct Doomed {
+    removed: Removed,
+    /// The shadows first: a policy without them is one that somebody may go on with.
+    doomed: Vec<Plugin>,
+}
+
+impl<'a> Removing<'a> {
+    async fn find(connection: &'a Connection, arguments: &'a Remove) -> Result<Self, Error> {
+        let namespace = arguments.connection.namespace.as_deref();
+        let plugin = looking::plugin(connection, &arguments.policy, namespace).await?;
+        Ok(Self {
+            connection,
+            arguments,
+            namespace: plugin.namespace,
+            name: plugin.name,
+        })
     }
-    Ok(())
+}
+
+impl Task for Removing<'_> {
+    type Seen = Doomed;
+
+    fn scope(&self) -> Scope {
+        scope(&self.namespace)
+    }
+
+    async fn draft(
+        &self,
+        _: Option<&mut dyn BufRead>,
+        _: &mut Printer<'_>,
+    ) -> Result<Draft<Doomed>, Error> {
+        let connection = self.connection;
+        let all = looking::plugins(connection, None, Some(&self.namespace)).await?;
+        let (own, others): (Vec<Plugin>, Vec<Plugin>) =
+            all.into_iter().partition(|one| one.name == self.name);
+        let Some(plugin) = own.into_iter().next() else {
+            return Err(Error::NotConfirmed {
+                what: format!(
+                    "somebody else removed `{}/{}` meanwhile: nothing was written",
+                    self.namespace, self.name
+                )
+                .into(),
+                hint: "`kubectl kyma-istio filter list` shows what is there",
+                code: exit::REFUSED,
+            });
+        };
+        let is_canary = |one: &Plugin| one.canary_of() == Some(plugin.name.as_str());
+        let canaries: Vec<Plugin> = others.into_iter().filter(is_canary).collect();
+        let proxies = looking::proxies(connection, &plugin).await?;
+        let removed = Removed {
+            policy: plugin.to_string(),
+            canaries: canaries.iter().map(ToString::to_string).collect(),
+            dry_run: self.arguments.operate.dry_run,
+            proxies: proxies.iter().map(ToString::to_string).collect(),
+            left: Vec::new(),
+        };
+        let doomed: Vec<Plugin> = canaries.into_iter().chain([plugin]).collect();
+        let uid = |plugin: &Plugin| plugin.object.uid().unwrap_or_default().to_owned();
+        let ids = doomed
+            .iter()
+            .map(|plugin| (plugin.object.id(), uid(plugin)));
+        let step = Step {
+            name: "remove",
+            title: format!("remove {}", removed.policy),
+            action: Action::Delete(ids.collect()),
+        };
+        Ok(Draft {
+            observed: Rc::default(),
+            plan: Plan {
+                steps: vec![step],
+                ..Plan::default()
+            },
+            changes: Vec::new(),
+            kept: Vec::new(),
+            seen: Doomed { removed, doomed },
+        })
+    }
+
+    fn show(&self, draft: &Draft<Doomed>, text: &mut Text) {
+        draft.seen.removed.plan(text);
+    }
 }
 
 /// Waits until no proxy has them; those that still do at the end.

@@ -1,6 +1,7 @@
 //! Another `spec` for a plugin that is deployed: what `rollback` and `promote` have in common.
 
 use std::io::BufRead;
+use std::rc::Rc;
 
 use cluster::connect::Connection;
 use cluster::observe::observe;
@@ -18,6 +19,8 @@ pub struct Replacement<'a> {
     pub connection: &'a Connection,
     pub arguments: &'a Replace,
     pub verb: &'static str,
+    /// What goes once the replacement runs.
+    pub replaces: Option<&'a Plugin>,
 }
 
 impl Replacement<'_> {
@@ -33,6 +36,7 @@ impl Replacement<'_> {
             connection,
             arguments,
             verb,
+            replaces,
         } = *self;
         let observed = observe(connection).await?;
         let before = plugin.object.pointer("/spec").map(Value::to_string);
@@ -40,9 +44,12 @@ impl Replacement<'_> {
         let (object, found) = pull::rehearsed(connection, object, arguments, printer).await?;
         let rollout = Rollout {
             connection,
-            observed: &observed,
+            observed: Rc::new(observed),
             object,
             before: Some(plugin.object),
+            replaces,
+            // The pull was rehearsed, and the proxies are those of before.
+            check: async |_: &mut Printer<'_>| Ok(()),
             operate: arguments.operate,
             rolls: arguments.rolls,
             reads_stdin: false,

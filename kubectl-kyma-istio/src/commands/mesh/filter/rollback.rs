@@ -29,6 +29,7 @@ pub fn run(
             connection: &connection,
             arguments,
             verb: "filter rollback",
+            replaces: None,
         };
         by.run(plugin, previous, stdin, printer).await
     })?;

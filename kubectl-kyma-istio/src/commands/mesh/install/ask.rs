@@ -12,15 +12,15 @@ use crate::error::Error;
 use crate::printer::{Printer, Style, Text};
 use crate::report::count;
 
-/// The plan; where only STRICT stands in the way, the user is asked.
+/// The plan; where only STRICT stands in the way, the user is asked, and a yes is kept in `answers`.
 pub fn plan(
     prepared: &Prepared,
-    answers: Answers,
+    answers: &mut Answers,
     operation: &Operation,
-    stdin: &mut dyn BufRead,
+    stdin: Option<&mut dyn BufRead>,
     printer: &mut Printer<'_>,
 ) -> Result<Plan, Error> {
-    let gates = match plan::install(&prepared.observed, &prepared.wanted, &answers) {
+    let gates = match plan::install(&prepared.observed, &prepared.wanted, answers) {
         Ok(plan) => return Ok(plan),
         Err(gates) => gates,
     };
@@ -31,14 +31,14 @@ pub fn plan(
     let report = without_sidecar(&prepared.observed);
     printer.tell(|text| show(&report, text));
     let may_ask = gates.iter().all(is_strict) && operation.can_ask(printer);
-    if !may_ask || !printer.confirm("Make mutual TLS STRICT all the same?", stdin) {
+    let Some(stdin) = stdin.filter(|_| may_ask) else {
+        return Err(Error::from(gates));
+    };
+    if !printer.confirm("Make mutual TLS STRICT all the same?", stdin) {
         return Err(Error::from(gates));
     }
-    let answers = Answers {
-        accept_strict: true,
-        ..answers
-    };
-    plan::install(&prepared.observed, &prepared.wanted, &answers).map_err(Error::from)
+    answers.accept_strict = true;
+    plan::install(&prepared.observed, &prepared.wanted, answers).map_err(Error::from)
 }
 
 fn show(report: &StrictReport, text: &mut Text) {

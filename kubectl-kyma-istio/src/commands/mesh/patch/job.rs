@@ -30,7 +30,8 @@ pub fn manifests(arguments: &Patch, image: &str) -> Report {
         json!({ "apiVersion": rbac, "kind": "ClusterRoleBinding", "metadata": named, "roleRef": role("ClusterRole"), "subjects": subject }),
     ];
     let mut roles = vec![(NAMESPACE, rights::inside(only_judges))];
-    roles.extend(rights::PROBED.map(|namespace| (namespace, rights::probed())));
+    let probed = |namespace| (namespace, rights::probed(namespace, only_judges));
+    roles.extend(rights::PROBED.map(probed));
     for (namespace, rules) in roles {
         let metadata = within(namespace);
         objects.extend([

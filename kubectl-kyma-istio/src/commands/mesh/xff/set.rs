@@ -1,19 +1,22 @@
 //! `xff set`: one number in the Istio custom resource.
 
 use std::io::BufRead;
+use std::rc::Rc;
 
 use cluster::apply::Conflicts;
+use cluster::connect::Connection;
 use cluster::observe::observe;
 use mesh::diff::consequences;
 use mesh::plan::{Action, Plan, Step};
 use serde_json::json;
 
-use super::super::operation::{self, Operation};
+use super::super::operation::Operation;
 use super::super::rehearse::{self, rehearse};
 use super::super::runtime;
+use super::super::session::{Draft, Session, Task};
 use crate::cli::Set;
 use crate::error::{Error, exit};
-use crate::printer::Printer;
+use crate::printer::{Printer, Text};
 use crate::report::{HopsSet, MeshBody, Report};
 
 pub fn run(
@@ -23,7 +26,55 @@ pub fn run(
 ) -> Result<Report, Error> {
     let set = runtime::block_on(async {
         let connection = runtime::writer(&arguments.connection, arguments.operate.dry_run).await?;
-        let observed = observe(&connection).await?;
+        let task = Setting {
+            connection: &connection,
+            arguments,
+        };
+        let draft = task.draft(Some(stdin), printer).await?;
+        if arguments.operate.dry_run || draft.seen.changes.is_empty() {
+            return Ok(draft.seen);
+        }
+        let session = Session {
+            connection: &connection,
+            operation: task.operation(),
+            backup: None,
+        };
+        let written = session.write(&task, draft, stdin, printer).await?;
+        written.turn.end().await;
+        let mut set = written.draft.seen;
+        set.written = true;
+        Ok(set)
+    })?;
+    Ok(Report::new(arguments.output.form, MeshBody::HopsSet(set)))
+}
+
+struct Setting<'a> {
+    connection: &'a Connection,
+    arguments: &'a Set,
+}
+
+impl Setting<'_> {
+    fn operation(&self) -> Operation {
+        Operation {
+            verb: "xff set",
+            yes: self.arguments.operate.yes,
+            reads_stdin: false,
+            timeout: self.arguments.operate.timeout,
+            conflicts: Conflicts::Refuse,
+        }
+    }
+}
+
+impl Task for Setting<'_> {
+    type Seen = HopsSet;
+
+    async fn draft(
+        &self,
+        _: Option<&mut dyn BufRead>,
+        _: &mut Printer<'_>,
+    ) -> Result<Draft<HopsSet>, Error> {
+        let (connection, arguments) = (self.connection, self.arguments);
+        let observed = observe(connection).await?;
         let [resource] = observed.istio_crs.as_slice() else {
             return Err(Error::NotConfirmed {
                 what: format!(
@@ -36,13 +87,6 @@ pub fn run(
             });
         };
         let id = resource.id();
-        let operation = Operation {
-            verb: "xff set",
-            yes: arguments.operate.yes,
-            reads_stdin: false,
-            timeout: arguments.operate.timeout,
-            conflicts: Conflicts::Refuse,
-        };
         let step = Step {
             name: "hops",
             title: format!("set numTrustedProxies of {id} to {}", arguments.hops),
@@ -55,8 +99,8 @@ pub fn run(
             steps: vec![step],
             ..Plan::default()
         };
-        let rehearsed = rehearse(&connection, plan, operation.conflicts, &observed).await?;
-        let mut set = HopsSet {
+        let rehearsed = rehearse(connection, plan, Conflicts::Refuse, &observed).await?;
+        let seen = HopsSet {
             resource: id,
             hops: arguments.hops,
             dry_run: arguments.operate.dry_run,
@@ -65,14 +109,16 @@ pub fn run(
             written: false,
             is_managed: observed.kyma_manager.is_some(),
         };
-        if arguments.operate.dry_run || set.changes.is_empty() {
-            return Ok(set);
-        }
-        printer.tell(|text| set.plan(text));
-        operation.confirm(&connection, stdin, printer)?;
-        operation::run(&connection, &rehearsed.plan, &observed, &operation, printer).await?;
-        set.written = true;
-        Ok(set)
-    })?;
-    Ok(Report::new(arguments.output.form, MeshBody::HopsSet(set)))
+        Ok(Draft {
+            plan: rehearsed.plan,
+            changes: rehearsed.objects,
+            kept: Vec::new(),
+            observed: Rc::new(observed),
+            seen,
+        })
+    }
+
+    fn show(&self, draft: &Draft<HopsSet>, text: &mut Text) {
+        draft.seen.plan(text);
+    }
 }

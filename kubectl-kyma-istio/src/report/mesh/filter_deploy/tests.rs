@@ -41,6 +41,7 @@ fn deployed() -> Deployed {
         brought_back: None,
         taken_away: false,
         not_brought_back: None,
+        canary_left: None,
     }
 }
 

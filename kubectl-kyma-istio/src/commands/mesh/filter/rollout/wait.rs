@@ -1,5 +1,6 @@
 //! Waiting until every selected proxy says that it runs a policy. Not here: what becomes of one that doesn't run.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -63,17 +64,25 @@ pub(super) async fn until_enforced(
     let started = Instant::now();
     let mut stopped = pin!(stopped);
     let mut said = String::new();
-    let mut bad_since: Option<Instant> = None;
+    let mut bad = Bad::default();
     let mut waited = Waited {
         ended: Ended::Interrupted,
         status: None,
         not_asked: None,
     };
     loop {
+        // A look at many proxies may last longer than what is left, but not for ever.
+        let left = pace
+            .limit
+            .saturating_sub(started.elapsed())
+            .max(pace.hopeless);
         let found = tokio::select! {
             biased;
             () = &mut stopped => return waited,
-            found = look() => found,
+            found = tokio::time::timeout(left, look()) => match found {
+                Ok(found) => found,
+                Err(_) => Err(slow()),
+            },
         };
         let line = match &found {
             Ok(status) => line(status),
@@ -85,15 +94,14 @@ pub(super) async fn until_enforced(
         }
         match found {
             Ok(status) => {
-                let is_bad = status.proxies.iter().any(|proxy| is_bad(&proxy.state));
-                bad_since = bad_since.filter(|_| is_bad).or(is_bad.then(Instant::now));
+                bad.look(&status);
                 waited.not_asked = None;
                 let is_enforced = status.is_enforced();
                 waited.status = Some(status);
-                let ended = match bad_since {
-                    _ if is_enforced => Some(Ended::Enforced),
-                    Some(since) if since.elapsed() >= pace.hopeless => Some(Ended::Hopeless),
-                    _ => None,
+                let ended = match is_enforced {
+                    true => Some(Ended::Enforced),
+                    false if bad.is_hopeless(pace.hopeless) => Some(Ended::Hopeless),
+                    false => None,
                 };
                 if let Some(ended) = ended {
                     return Waited { ended, ..waited };
@@ -114,6 +122,38 @@ pub(super) async fn until_enforced(
             () = tokio::time::sleep(pace.pause) => {}
             () = &mut stopped => return waited,
         }
+    }
+}
+
+fn slow() -> ClusterError {
+    ClusterError::Answer {
+        verb: "ask",
+        what: "the proxies".to_owned(),
+        cause: "no answer came in time".to_owned(),
+    }
+}
+
+/// The proxies that were bad at each look since, each by itself: one that was bad once, then another, is no proxy that stays so.
+#[derive(Default)]
+struct Bad(BTreeMap<(String, String), (Instant, u32)>);
+
+impl Bad {
+    fn look(&mut self, status: &PolicyStatus) {
+        let before = std::mem::take(&mut self.0);
+        let bad = status.proxies.iter().filter(|proxy| is_bad(&proxy.state));
+        self.0 = bad
+            .map(|proxy| {
+                let key = (proxy.namespace.clone(), proxy.name.clone());
+                let (since, looks) = before.get(&key).copied().unwrap_or((Instant::now(), 0));
+                (key, (since, looks + 1))
+            })
+            .collect();
+    }
+
+    /// One look may last longer than the patience, so it takes two at least.
+    fn is_hopeless(&self, patience: Duration) -> bool {
+        let mut all = self.0.values();
+        all.any(|(since, looks)| *looks > 1 && since.elapsed() >= patience)
     }
 }
 

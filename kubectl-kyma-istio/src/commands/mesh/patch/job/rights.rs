@@ -92,9 +92,17 @@ pub fn wide(only_judges: bool) -> Vec<Value> {
     rules
 }
 
-/// For the dry run of a pod.
-pub fn probed() -> Vec<Value> {
-    vec![rule(&[""], &["pods"], &["create"])]
+/// For the dry run of a pod; where the Lease of the mesh stands, for that too.
+pub fn probed(namespace: &str, only_judges: bool) -> Vec<Value> {
+    let mut rules = vec![rule(&[""], &["pods"], &["create"])];
+    if namespace == "default" && !only_judges {
+        rules.push(rule(
+            &["coordination.k8s.io"],
+            &["leases"],
+            &["create", "update", "delete"],
+        ));
+    }
+    rules
 }
 
 /// What is changed and removed in `istio-system`, and the dry run of a policy.
@@ -115,11 +123,6 @@ pub fn inside(only_judges: bool) -> Vec<Value> {
             &[""],
             &["secrets"],
             &["get", "list", "create", "patch", "delete"],
-        ),
-        rule(
-            &["coordination.k8s.io"],
-            &["leases"],
-            &["create", "update", "delete"],
         ),
         rule(
             &[""],

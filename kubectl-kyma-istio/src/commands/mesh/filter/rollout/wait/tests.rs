@@ -19,10 +19,10 @@ fn status(states: &[State]) -> PolicyStatus {
     let plugin = json!({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
         "metadata": {"name": "shop", "namespace": "a"}, "spec": {"url": "oci://h/r@sha256:0"}});
     let plugin = Plugin::of(&Object::new(plugin).unwrap());
-    let proxy = |state: &State| {
+    let proxy = |(number, state): (usize, &State)| {
         let selected = Selected {
             namespace: "a".to_owned(),
-            name: "p".to_owned(),
+            name: format!("p{number}"),
             kind: ProxyKind::Gateway,
         };
         ProxyStatus::new(&selected, state.clone(), false, &plugin)
@@ -38,7 +38,7 @@ fn status(states: &[State]) -> PolicyStatus {
         canary_of: None,
         has_previous: false,
         problems: Vec::new(),
-        proxies: states.iter().map(proxy).collect(),
+        proxies: states.iter().enumerate().map(proxy).collect(),
     }
 }
 
@@ -119,4 +119,50 @@ async fn who_stops_the_wait_gets_what_was_found() {
     let waited = after(&[Ok(&[DENIES])], soon).await;
     assert_eq!(waited.ended, Ended::Interrupted);
     assert_eq!(waited.status.map(|status| status.proxies.len()), Some(1));
+}
+
+/// Each proxy is bad at one look of three, so there is no look without a bad one.
+#[tokio::test]
+async fn proxies_that_are_bad_in_turn_are_not_hopeless() {
+    let (yes, no) = (running(), DENIES);
+    let one = [no.clone(), UPDATING, yes.clone()];
+    let two = [yes.clone(), no.clone(), UPDATING];
+    let three = [UPDATING, yes.clone(), no];
+    let all = [yes.clone(), yes.clone(), yes];
+    let mut looks: Vec<Result<&[State], ()>> = Vec::new();
+    for _ in 0..20 {
+        looks.extend([Ok(&one[..]), Ok(&two[..]), Ok(&three[..])]);
+    }
+    looks.push(Ok(&all[..]));
+    let waited = after(&looks, std::future::pending()).await;
+    assert_eq!(waited.ended, Ended::Enforced);
+}
+
+/// However long one look lasts, a second must agree.
+#[tokio::test]
+async fn one_slow_look_is_no_verdict() {
+    let (no, yes) = ([DENIES], [running()]);
+    let looks: [&[State]; 2] = [&no, &yes];
+    let number = std::cell::Cell::new(0_usize);
+    let look = async || {
+        let now = number.replace(number.get() + 1);
+        tokio::time::sleep(PACE.hopeless * 2).await;
+        Ok(status(looks[now.min(1)]))
+    };
+    let waited = until_enforced(look, std::future::pending(), PACE, &mut |_| ()).await;
+    assert_eq!(waited.ended, Ended::Enforced);
+}
+
+#[tokio::test]
+async fn a_look_that_never_ends_ends_with_the_time() {
+    let started = Instant::now();
+    let never = async || std::future::pending().await;
+    let waited = until_enforced(never, std::future::pending(), PACE, &mut |_| ()).await;
+    assert_eq!(waited.ended, Ended::TimedOut);
+    assert!(
+        started.elapsed() < PACE.limit * 5,
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(waited.not_asked.is_some_and(|why| why.contains("in time")));
 }

@@ -1,0 +1,30 @@
+//! What proxies that run on enforce once Istio is gone.
+
+use super::{Meshed, Plan};
+use crate::diff::{Consequence, Impact};
+use crate::object::{Id, Object};
+
+/// What is told before the yes. `pushed`: resources that go while istiod still lives, where Kyma's operator removes it.
+pub(super) fn consequences(meshed: &[Meshed], pushed: Option<&[Object]>, plan: &mut Plan) {
+    let weaker = pushed.unwrap_or_default().iter();
+    let weaker = weaker.filter(|object| object.group() == "security.istio.io");
+    let weaker: Vec<Id> = weaker.map(Object::id).collect();
+    if !weaker.is_empty() {
+        let names: Vec<String> = weaker.iter().map(|id| format!("`{id}`")).collect();
+        plan.consequences.push(Consequence {
+            impact: Impact::Stops,
+            what: format!(
+                "istiod still runs when these go, so sidecars stop enforcing them at once: {}",
+                names.join(", ")
+            ),
+            because: weaker,
+        });
+    } else if meshed.iter().any(|one| !one.is_gateway) {
+        plan.consequences.push(Consequence {
+            impact: Impact::NeedsSync,
+            what: "sidecars enforce what istiod told them last until their pods are made anew; their certificates end within a day, and where mutual TLS is STRICT they refuse each other from then on".to_owned(),
+            because: Vec::new(),
+        });
+    }
+    plan.consequences.sort_by_key(|one| one.impact);
+}
