@@ -185,7 +185,6 @@ impl Run<'_> {
                 }
                 journal.begin(&id);
                 let result = apply(connection, object, ApplyMode::Real, settings.conflicts).await;
-                journal.end(&id);
                 (id, result)
             });
             // All that was begun is brought to its end, so that the report tells everything that was written.
@@ -198,6 +197,8 @@ impl Run<'_> {
                         failure.get_or_insert_with(|| Stop::at(&id, cause));
                     }
                 }
+                // Not before it is noted: results come in their order, and one that waits for an earlier one must not be lost.
+                journal.end(&id);
             }
             if let Some(failure) = failure {
                 return Err(failure);

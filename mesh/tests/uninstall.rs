@@ -130,10 +130,19 @@ fn no_policy_goes_before_istiod_went() {
         "metadata": {"name": "default", "namespace": "kyma-system", "uid": "i"},
     }))];
     let found = uninstall(&observed, &contents, &Answers::default(), true).unwrap();
-    assert!(told(
-        &found,
-        "sidecars stop enforcing them at once: `AuthorizationPolicy shop/deny`"
-    ));
+    for words in [
+        "gateways and sidecars lose them at once",
+        "`AuthorizationPolicy shop/deny`",
+        "`VirtualService shop/cart`",
+    ] {
+        assert!(told(&found, words), "{:?}", found.plan.consequences);
+    }
+    assert!(!told(&found, "sidecars enforce what istiod told them last"));
+    // Without its resource the operator removes nothing, and nothing that protects the mesh goes.
+    observed.istio_crs.clear();
+    let found = uninstall(&observed, &contents, &Answers::default(), true).unwrap();
+    assert!(found.plan.is_empty(), "{:?}", found.plan.steps);
+    assert_eq!(found.plan.skips.len(), 1);
 }
 
 /// Another release's CRDs stay, and with them whatever is of their kinds.
@@ -169,6 +178,18 @@ fn crds_go_only_when_they_are_ours_and_after_a_last_look() {
             .collect();
         assert_eq!(blockers, ["Gateway shop/front"], "{proof:?}");
         assert!(found.plan.doomed().iter().all(|id| id.name != theirs));
+        // One of theirs in Istio's namespace keeps the namespace.
+        let mut inside = contents.clone();
+        inside.custom_resources = vec![resource(
+            "VirtualService",
+            "istio-system",
+            "theirs",
+            json!({}),
+        )];
+        let kept = planned(&observed, &inside);
+        assert!(found.plan.steps.iter().any(|step| step.name == "namespace"));
+        assert!(kept.plan.steps.iter().all(|step| step.name != "namespace"));
+        assert!(kept.leftovers.iter().any(|one| one.id.name == "theirs"));
         let left = found.leftovers.iter().find(|one| one.id.name == theirs);
         let why = &left.expect("it is named").why;
         assert!(why.contains(proof.0), "{why}");
@@ -304,7 +325,18 @@ fn what_cannot_be_seen_or_is_anothers_is_refused() {
         take_ownership: true,
         ..answers
     };
-    assert!(uninstall(&foreign, &Contents::default(), &take, false).is_ok());
+    // Its istiod isn't provably ours: it would stay at work while its CRDs and policies go.
+    assert_eq!(
+        codes(uninstall(&foreign, &Contents::default(), &take, false)),
+        [Code::ForeignIstio]
+    );
+    let mut half = installed();
+    half.owned
+        .retain(|one| one.kind() != "Deployment" || one.name() != "istiod");
+    assert_eq!(
+        codes(uninstall(&half, &Contents::default(), &answers, false)),
+        [Code::ForeignIstio]
+    );
 }
 
 /// Our mesh, with the objects that a look finds by their labels.

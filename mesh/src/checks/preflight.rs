@@ -17,7 +17,7 @@ pub struct Right {
 }
 
 /// Verb, API group and resource of every right that an installation needs.
-pub const RIGHTS: [(&str, &str, &str); 23] = [
+pub const RIGHTS: [(&str, &str, &str); 24] = [
     ("patch", "", "namespaces"),
     ("patch", "", "configmaps"),
     ("patch", "", "services"),
@@ -48,6 +48,7 @@ pub const RIGHTS: [(&str, &str, &str); 23] = [
     ("patch", "security.istio.io", "peerauthentications"),
     // The Lease that keeps two commands apart.
     ("list", "coordination.k8s.io", "leases"),
+    ("get", "coordination.k8s.io", "leases"),
     ("create", "coordination.k8s.io", "leases"),
     ("update", "coordination.k8s.io", "leases"),
 ];

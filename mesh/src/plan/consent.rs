@@ -140,13 +140,14 @@ fn without_version(patch: &Value) -> Value {
     patch
 }
 
-/// A sentence without its numbers.
+/// A sentence without its counts: numbers that stand alone, as in `(2 pods)`. Those in names stay.
 fn plain(sentence: &str) -> String {
-    sentence
-        .split(|character: char| character.is_ascii_digit())
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("#")
+    let words = sentence.split(' ').map(|word| {
+        let number = word.trim_start_matches('(');
+        let is_count = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        if is_count { "#" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for Novelty {
@@ -306,6 +307,10 @@ mod tests {
         let mut fewer = worse.clone();
         fewer.consequences[0].what = "stops the shop (11 pods)".to_owned();
         assert_eq!(consent(&worse, &[]).beyond(&consent(&fewer, &[])), []);
+        // Names don't.
+        let mut other = worse.clone();
+        other.consequences[0].what = "stops the shop2 (2 pods)".to_owned();
+        assert_eq!(consent(&worse, &[]).beyond(&consent(&other, &[])).len(), 1);
         assert_eq!(consent(&worse, &[]).beyond(&Consent::default()), []);
     }
 }

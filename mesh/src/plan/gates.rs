@@ -4,7 +4,7 @@ mod version;
 
 pub use version::unsupported;
 
-use super::{Answers, Gate, Wanted, marks};
+use super::{Answers, Gate, Plan, Wanted, marks};
 use crate::codes::Code;
 use crate::criteria;
 use crate::object::Object;
@@ -83,6 +83,30 @@ pub(super) fn removal(observed: &Observed, contents: &Contents, answers: Answers
     gates.extend(revisions(&planes));
     gates.extend(ambient(observed));
     gates
+}
+
+/// An istiod that a plan would leave at work while its CRDs and policies go: what proxies enforce would end at once.
+pub(super) fn outlives(observed: &Observed, plan: &Plan) -> Vec<Gate> {
+    let doomed = plan.doomed();
+    let planes = observed.control_planes();
+    let left = planes.iter().filter(|plane| {
+        !doomed.iter().any(|id| {
+            id.kind == "Deployment"
+                && id.namespace.as_deref() == Some(plane.namespace.as_str())
+                && id.name == plane.name
+        })
+    });
+    left.map(|plane| {
+        gate(
+            Code::ForeignIstio,
+            format!(
+                "istiod `{}/{}` isn't provably ours, so it would stay at work while its CRDs and policies go",
+                plane.namespace, plane.name
+            ),
+            "`kubectl kyma-istio install --take-ownership` makes it ours; or remove it with what installed it",
+        )
+    })
+    .collect()
 }
 
 /// The custom resource that counts: the oldest in `kyma-system`, as in the module.

@@ -56,6 +56,20 @@ pub fn uninstall(
     let sorted = blockers::sort(&contents.custom_resources, &crds);
     let mut plan = Plan::default();
     record_begins(observed, &mut plan);
+    if is_managed && gates::custom_resource(observed).is_none() {
+        // Nothing would make the operator remove Istio, and the mesh would serve on without what protects it.
+        plan.skips.push(Skip {
+            what: "nothing is removed".to_owned(),
+            why: "Kyma's operator removes Istio when its custom resource in `kyma-system` goes, and there is none".to_owned(),
+        });
+        return Ok(Uninstall {
+            plan,
+            blockers: Vec::new(),
+            kept: Vec::new(),
+            meshed: Vec::new(),
+            leftovers: Vec::new(),
+        });
+    }
     let blockers: &[Object] = match delete_blockers {
         true => &sorted.blockers,
         false => &[],
@@ -70,9 +84,17 @@ pub fn uninstall(
         left = everything(observed, contents, &sorted, blockers, &crds, &mut plan);
         record_ends(observed, &mut plan);
     }
+    if !is_managed {
+        let gates = gates::outlives(observed, &plan);
+        if !gates.is_empty() {
+            return Err(gates);
+        }
+    }
     let meshed = leftovers::meshed(observed, &plan);
     consequences(observed, &meshed, &mut plan);
-    enforced::consequences(&meshed, is_managed.then_some(blockers), &mut plan);
+    let pushed = blockers.iter().chain(&sorted.filter);
+    let pushed: Vec<&Object> = pushed.filter(|_| is_managed).collect();
+    enforced::consequences(&meshed, is_managed, &pushed, &mut plan);
     let record = gates::custom_resource(observed).into_iter();
     // Known by name alone: somebody may have made it all the same.
     let named = sorted.ours.iter().filter(|one| !is_proved_ours(one));
@@ -159,7 +181,7 @@ fn everything(
         "remove what istiod wrote",
         ids(leftovers::of_istiod(contents)),
     );
-    let (namespace, mut left) = leftovers::namespace(observed, contents);
+    let (namespace, mut left) = leftovers::namespace(observed, contents, &sorted.staying);
     gone(plan, &NAMESPACE, namespace.into_iter().collect());
     left.extend(crds.leftovers());
     left

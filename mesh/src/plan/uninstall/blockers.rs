@@ -15,6 +15,8 @@ pub(super) struct Sorted {
     pub ours: Vec<Object>,
     /// All others.
     pub blockers: Vec<Object>,
+    /// Others' too, which stay with the CRDs that others applied.
+    pub staying: Vec<Object>,
 }
 
 /// What Kyma's module has brought over the years without its label: kind, name in `istio-system`, and whether two numbers
@@ -34,12 +36,13 @@ pub(super) fn sort(all: &[Object], crds: &Crds<'_>) -> Sorted {
         filter: Vec::new(),
         ours: Vec::new(),
         blockers: Vec::new(),
+        staying: Vec::new(),
     };
     for object in all {
         let place = match (is_ours(object), object.group()) {
             (true, "extensions.istio.io") => &mut sorted.filter,
             (true, _) => &mut sorted.ours,
-            (false, _) if !crds.takes(object) => continue,
+            (false, _) if !crds.takes(object) => &mut sorted.staying,
             (false, _) => &mut sorted.blockers,
         };
         place.push(object.clone());

@@ -84,10 +84,11 @@ pub(super) fn of_istiod(contents: &Contents) -> impl Iterator<Item = &Object> {
     contents.certificates.iter().chain(elections).chain(more)
 }
 
-/// The root namespace, if it is ours and nothing of others is in it; else what is left in it.
+/// The root namespace, if it is ours and nothing of others is in it; else what is left in it. `staying`: custom resources of others that stay.
 pub(super) fn namespace(
     observed: &Observed,
     contents: &Contents,
+    staying: &[Object],
 ) -> (Option<(Id, String)>, Vec<Leftover>) {
     let mut left: Vec<Leftover> = contents
         .parts
@@ -121,6 +122,11 @@ pub(super) fn namespace(
         .filter(|object| {
             !is_proved_ours(object) && !is_clusters(object) && !contents.parts.contains(object)
         })
+        .chain(
+            staying
+                .iter()
+                .filter(|object| object.namespace() == Some(ISTIO_SYSTEM)),
+        )
         .collect();
     let label = |key: &str| root.metadata.labels.as_ref()?.get(key);
     let is_made_by_us = label("operator.kyma-project.io/managed-by").is_some()

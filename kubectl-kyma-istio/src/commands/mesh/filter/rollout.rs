@@ -17,7 +17,7 @@ use mesh::codes::Code;
 use mesh::filter::{PREVIOUS, Plugin};
 use mesh::object::Object;
 use mesh::observed::{ISTIO_SYSTEM, Observed};
-use mesh::plan::Gate;
+use mesh::plan::{Gate, Plan};
 
 use self::back::Back;
 pub use self::back::with_spec;
@@ -97,11 +97,13 @@ pub async fn run<C: AsyncFn(&mut Printer<'_>) -> Result<(), Error>>(
     let mut proof = Proof {
         rollout: &rollout,
         session: &session,
-        turn,
+        turn: Some(turn),
         stands,
     };
     let proved = proof.prove(&mut deployed, printer).await;
-    proof.turn.end().await;
+    if let Some(turn) = proof.turn {
+        turn.end().await;
+    }
     proved.map(|()| deployed)
 }
 
@@ -196,7 +198,8 @@ async fn live(connection: &Connection, plugin: &Plugin) -> Result<Option<Object>
 struct Proof<'a, 's, C> {
     rollout: &'a Rollout<'a, C>,
     session: &'a Session<'s>,
-    turn: Turn,
+    /// None once it was lost and couldn't be taken again.
+    turn: Option<Turn>,
     /// The plugin as this command left it.
     stands: Option<Stands>,
 }
@@ -288,18 +291,32 @@ impl<C> Proof<'_, '_, C> {
                 (removal(found.id(), uid), None)
             }
         };
-        self.session.apply(&mut self.turn, &plan, printer).await?;
+        self.apply(&plan, printer).await?;
         Ok(object)
     }
 
     /// A wait may outlast the Lease: an API server that was away. Then it is taken again; what stands there tells whether somebody wrote meanwhile.
     async fn keep_turn(&mut self, printer: &mut Printer<'_>) -> Result<(), Error> {
-        if self.turn.check().await.is_err() {
-            let scope = scope(&self.rollout.plugin().namespace);
-            let turn = self.session.turn(&scope, printer).await?;
-            std::mem::replace(&mut self.turn, turn).end().await;
+        if let Some(turn) = &mut self.turn
+            && turn.check().await.is_ok()
+        {
+            return Ok(());
         }
+        // Ours may still stand there, and would be waited for.
+        if let Some(turn) = self.turn.take() {
+            turn.end().await;
+        }
+        let scope = scope(&self.rollout.plugin().namespace);
+        self.turn = Some(self.session.turn(&scope, printer).await?);
         Ok(())
+    }
+
+    async fn apply(&mut self, plan: &Plan, printer: &mut Printer<'_>) -> Result<(), Error> {
+        self.keep_turn(printer).await?;
+        match &mut self.turn {
+            Some(turn) => self.session.apply(turn, plan, printer).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Takes away what this one replaces.
@@ -314,7 +331,7 @@ impl<C> Proof<'_, '_, C> {
         };
         let uid = found.uid().unwrap_or_default();
         let plan = removal(found.id(), uid);
-        self.session.apply(&mut self.turn, &plan, printer).await?;
+        self.apply(&plan, printer).await?;
         printer.story(&format!("took the canary {replaced} away"));
         Ok(())
     }
